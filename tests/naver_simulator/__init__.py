@@ -1,0 +1,1 @@
+"""The simulator, held against the facts that it is to show."""

@@ -1,0 +1,8 @@
+"""Hypothesis on a noisy machine: how long an example takes says nothing about the code."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("noisy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("noisy")
