@@ -43,10 +43,6 @@ test: $(READY) ## Check and test everything, against real RabbitMQ and PostgreSQ
 check: $(READY) ## The static checks of "make test" only
 	@$(BIN)/python -m tests --static
 
-.PHONY: deep
-deep: $(READY) ## Search long: any order of events, fleets over days, the protocol's model, 100,000 answers
-	@$(BIN)/python -m pytest -n 2 -m deep $(ARGS)
-
 .PHONY: chaos
 chaos: $(READY) ## Break everything for some minutes and look what is lost (ARGS="--minutes 2 --seed 7 --json")
 	@$(BIN)/python -m tests.chaos $(ARGS)

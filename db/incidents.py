@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import Base, BigId, insert_unless_there
 from db.sync_attempts import SyncAttempt
-from db.sync_logs import LIVE, State, SyncLog
+from db.sync_logs import State, SyncLog
 
 
 class Incident(Base):
@@ -78,7 +78,14 @@ def sellers_that_tried(session: Session, since: datetime, code: str) -> tuple[in
     return int(row[0]), int(row[1])
 
 
-def has_probe(session: Session, since: datetime) -> bool:
-    """Return whether a sync that was opened since then is live."""
-    found = session.scalar(select(SyncLog.id).where(SyncLog.state.in_(LIVE), SyncLog.created_at >= since).limit(1))
+def has_probe(session: Session, since: datetime, codes: Sequence[str]) -> bool:
+    """
+    Return whether a sync that was opened since then is live.
+
+    One that waits, for another cause than *codes*, has trouble of its own and says nothing about the incident.
+    """
+    probes = or_(
+        SyncLog.state.in_((State.QUEUED, State.RUNNING)), (SyncLog.state == State.WAITING) & SyncLog.code.in_(codes)
+    )
+    found = session.scalar(select(SyncLog.id).where(probes, SyncLog.created_at >= since).limit(1))
     return found is not None

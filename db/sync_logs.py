@@ -241,7 +241,7 @@ def unsent(session: Session, limit: int, *, sent_before: datetime | None = None)
         select(SyncLog)
         .where(SyncLog.state == State.QUEUED, missing)
         # Who has had a turn waits behind those who have had none.
-        .order_by(SyncLog.urgent.desc(), SyncLog.turns, SyncLog.id)
+        .order_by(SyncLog.urgent.desc(), SyncLog.turns, SyncLog.sent_at.asc().nulls_first(), SyncLog.id)
         .limit(limit)
     ).all()
 

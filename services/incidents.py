@@ -70,7 +70,7 @@ def room_for(session: Session, room: int) -> int:
     standing = incidents.open_incidents(session)
     if not standing:
         return room
-    if incidents.has_probe(session, standing[0].opened_at):
+    if incidents.has_probe(session, standing[0].opened_at, [each.code for each in standing]):
         return 0
     return min(room, 1)
 
@@ -80,5 +80,11 @@ def note_success(session: Session, started_at: datetime, spread: timedelta, now:
     if not incidents.resolve_incidents(session, started_at, now):
         return
     close(session, None, Topic.PLATFORM, now)
-    held = schedules.hold(session, now, lambda seller_id: now + phase(seller_id, spread or RELEASE_OVER))
+    window = release_over(spread)
+    held = schedules.hold(session, now, lambda seller_id: now + phase(seller_id, window))
     log.info("incident_resolved", released=held)
+
+
+def release_over(spread: timedelta) -> timedelta:
+    """Return the window over which what was held is let go, where SCHEDULER_SPREAD_SECONDS is *spread*."""
+    return spread or RELEASE_OVER

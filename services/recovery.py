@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from db import heartbeats, sync_logs
+from db import clock_steps, heartbeats, sync_logs
 from db.session import lock_claims
 from db.sync_logs import State
-from services import outcomes
+from services import incidents, outcomes
 from services.persistence import persist
 from services.runtime import Runtime
 from services.schedules import Call
@@ -35,6 +35,15 @@ def recover(rt: Runtime) -> list[Call]:
 
 def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
     heartbeats.beat(session, "recover_stalled_syncs", now)
+    ahead = clock_steps.bring_back(
+        session,
+        now,
+        lease=rt.settings.lease,
+        backoff=rt.settings.retry_max_backoff,
+        hold=incidents.release_over(rt.settings.spread),
+    )
+    if ahead:
+        log.warning("clock_was_set_back", instants=ahead)
     room = _room(rt, session)
     resend_before = now - rt.settings.recovery_resend
     stalled = []

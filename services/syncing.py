@@ -17,7 +17,7 @@ from db.session import lock_claims
 from db.sync_leases import Holder
 from db.sync_logs import State, SyncLog
 from db.sync_pages import SyncPage
-from services import outcomes, pages, recovery, schedules
+from services import incidents, outcomes, pages, recovery, schedules
 from services.catalogue import PageNews
 from services.errors import CredentialsDisabled, CredentialsMissing, DatabaseTrouble, GConnectError, InternalError
 from services.naver.messages import Credentials
@@ -152,7 +152,7 @@ def _walk(rt: Runtime, job: _Job) -> bool:
         if rt.stopping.is_set() or rt.clock.monotonic() - started >= rt.settings.slice.total_seconds():
             # Whoever goes on with it does not know how far the rate limit is used up.
             naver.settle()
-            _yield_turn(rt, walk.holder, number)
+            _yield_turn(rt, walk.holder, number, has_read=number > job.first_page)
             return False
         page = naver.page(number, known=known.get(number))
         total, news = persist(rt, partial(_write_page, rt, walk, page))
@@ -196,11 +196,15 @@ def credentials_of(rt: Runtime, seller_id: int) -> Credentials:
     return Credentials(client_id, SecretStr(rt.keyring.decrypt(ciphertext, seller_id)))
 
 
-def _yield_turn(rt: Runtime, holder: Holder, page: int) -> None:
+def _yield_turn(rt: Runtime, holder: Holder, page: int, *, has_read: bool) -> None:
     def give_back(session: Session) -> None:
         if not sync_leases.yield_turn(session, holder):
             raise LeaseLost(holder)
-        sync_attempts.end_attempt(session, holder, rt.clock.now())
+        now = rt.clock.now()
+        began = sync_attempts.end_attempt(session, holder, now)
+        if has_read:
+            # The end of a large catalogue may be an hour away; a whole turn of pages says enough about Naver.
+            incidents.note_success(session, began, rt.settings.spread, now)
 
     persist(rt, give_back)
     log.info("sync_yielded", sync_id=holder.sync_id, page=page, stopping=rt.stopping.is_set())

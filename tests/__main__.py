@@ -27,13 +27,13 @@ PYTEST = [
     "pytest",
     "-n",
     "3",
-    "-m",
-    "not chaos and not deep",
+    "--dist",
+    "worksteal",
     "--cov",
     "--cov-report=term-missing:skip-covered",
     "--cov-fail-under=95",
 ]
-"""Three workers for two cores: many tests wait. What searches long is run by `make deep` and `make chaos`."""
+"""Three workers for two cores: many tests wait. Stealing work: one of them is busy with chaos for minutes."""
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ import pytest
 from tests.model.spin import SpinMissing, find_tools, search
 
 # An installation of spin may be among it.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.deep]
+pytestmark = pytest.mark.timeout(900)
 
 NOTHING = {
     "INSTANTS": 1,

@@ -40,8 +40,6 @@ from tests.simulator import Simulator
 from tests.stepping import Job, SteppingMeter, steps_at_commits
 from tests.world import World
 
-pytestmark = pytest.mark.deep
-
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 MOST_QUIET_MINUTES = 150
 """All waits, leases and retries of one sync together, and a margin."""

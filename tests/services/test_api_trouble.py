@@ -12,8 +12,6 @@ from services import schedules
 from tests.simulator.faults import KINDS
 from tests.world import World
 
-pytestmark = pytest.mark.deep
-
 PARAMETERS: dict[str, dict[str, Any]] = {
     "silence": {"seconds": 1.0},
     # The clock of this world stands still while the body comes: tests of the client show its time-out.

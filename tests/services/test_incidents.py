@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from db.heartbeats import beat
 from db.incidents import Incident
 from db.notifications import Notification
 from db.schedules import SyncSchedule
+from db.sellers import Seller
 from db.sync_logs import State, SyncLog
 from services import schedules
 from services.diagnosis import examine
@@ -26,6 +28,10 @@ def open_shops(world: World) -> None:
 def all_fall_due(world: World) -> list[int]:
     world.clock.advance(timedelta(hours=4))
     return [call.sync_id for call in schedules.open_due_syncs(world.rt)]
+
+
+def name_of(world: World, sync_id: int) -> str:
+    return world.rows(Seller, id=world.sync_log(sync_id).seller_id)[0].name
 
 
 def all_fail(world: World, kind: str = "maintenance") -> None:
@@ -95,6 +101,43 @@ def test_a_success_that_began_before_it_does_not_end_it(world: World) -> None:
     world.meter.requests.clear()
     world.turn(call.sync_id)
     assert [row.resolved_at for row in world.rows(Incident)] == [None]
+
+
+def test_a_probe_that_waits_for_a_cause_of_its_own_holds_up_nobody(world: World) -> None:
+    open_shops(world)
+    all_fail(world, "ip_not_allowed")
+    (probe,) = all_fall_due(world)
+    own = name_of(world, probe)
+    world.naver.seller(own).faults.clear()
+    world.naver.seller(own).faults.add("null_contents")
+    assert world.run(probe).state == State.WAITING
+    assert len(schedules.open_due_syncs(world.rt)) == 1
+
+
+def test_a_probe_that_waits_for_the_incident_s_cause_is_the_only_one(world: World) -> None:
+    open_shops(world)
+    all_fail(world)
+    while world.live():
+        world.clock.advance(timedelta(minutes=20))
+        for sync in world.live():
+            world.run(sync.id)
+    (probe,) = all_fall_due(world)
+    assert world.run(probe).state == State.WAITING
+    assert schedules.open_due_syncs(world.rt) == []
+
+
+def test_a_turn_of_pages_ends_it_before_the_end_of_a_large_catalogue(make_world: Callable[..., World]) -> None:
+    world = make_world(slice="1")
+    open_shops(world)
+    all_fail(world, "ip_not_allowed")
+    world.shop("큰 가게", products=2_000)
+    world.clock.advance(timedelta(seconds=1))
+    call, _ = schedules.request_sync(world.rt, world.id_of("큰 가게"))
+    world.meter.on_request = {("products_search", 2): lambda: world.clock.advance(timedelta(seconds=60))}
+    world.meter.requests.clear()
+    world.turn(call.sync_id)
+    assert world.sync_log(call.sync_id).state == State.QUEUED
+    assert all(row.resolved_at is not None for row in world.rows(Incident))
 
 
 def test_one_seller_s_trouble_is_no_incident(world: World) -> None:

@@ -11,8 +11,6 @@ import pytest
 from services import cadence
 from services.cadence import PRESETS
 
-pytestmark = pytest.mark.deep
-
 SELLERS = 2_000
 SPREAD = timedelta(minutes=10)
 # Berlin's clocks go back on 25 October 2026, New York's on 1 November; Seoul's never do.

@@ -33,8 +33,6 @@ from tests.fakes import FakeClock
 from tests.stepping import Job, SteppingMeter
 from tests.world import KEY
 
-pytestmark = pytest.mark.deep
-
 SELLERS = 100
 WORKERS = 6
 CAP = 4

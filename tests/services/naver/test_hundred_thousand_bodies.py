@@ -9,14 +9,11 @@ from random import Random
 from typing import Any
 
 import orjson
-import pytest
 
 from services.errors import GConnectError
 from services.naver.messages import Answer
 from services.naver.protocol import error_of, read_page
 from tests.services.naver.bodies import EMPTY_SHOP, GATEWAY_REFUSAL, QUOTA_PENALTY, SHOP_OF_TWO, page_body, product
-
-pytestmark = pytest.mark.deep
 
 BODIES = 100_000
 SEED = 20261122
