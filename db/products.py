@@ -65,7 +65,10 @@ class Product(Base):
     removed_at: Mapped[datetime | None]
     """When a proven pass no longer found it; null while it is in the shop."""
     held_at: Mapped[datetime | None]
-    """When a proven pass missed it among so many that the removal waits for confirmation; null otherwise."""
+    """
+    When a proven pass missed it, but its removal waits for the next one or for a person: it was one of too many,
+    or Naver still had it when asked by number. Null otherwise.
+    """
 
     __table_args__ = (
         Index(

@@ -95,7 +95,7 @@ class SyncLog(Base):
     rejected: Mapped[int] = mapped_column(default=0)
     """Records that could not be read; they stand in rejected_records."""
     held: Mapped[int] = mapped_column(default=0)
-    """Products that were not seen, but so many that their removal waits for confirmation."""
+    """Products that were not seen, but whose removal waits for the next pass or for a person."""
     code: Mapped[str | None] = mapped_column(String(40))
     """The error of the last attempt, or why the outcome is partial; null where all is well."""
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,21 +108,37 @@ class Removals:
     remove: frozenset[int]
     hold: frozenset[int]
     release: frozenset[int]
+    too_many: bool
+    """Whether so many vanished at once that a person is to look at them."""
 
 
-def vanished(present: Mapping[int, bool], seen: set[int]) -> Removals:
+def vanished(present: Mapping[int, bool], seen: set[int], gone: Collection[int]) -> Removals:
     """
     Decide about the products that a proven pass did not see.
 
     *present* are the products in the shop as far as we know, each with whether its removal is held already.
     What the pass before missed too is removed. Of the rest, more than 20 and 5 % at once are held, and so is
-    a whole shop: an empty answer is no proof of absence.
+    a whole shop: an empty answer is no proof of absence. Held as well is what does not stand in *gone*, the
+    products that Naver does not have when asked by number: they moved while we walked, and another change hid
+    it from the count (one product left the part that was read, another came to the part that was not).
     """
     missing = {number for number in present if number not in seen}
-    agreed = {number for number in missing if present[number]}
-    fresh = missing - agreed
+    fresh = _fresh(present, seen)
     release = frozenset(number for number, held in present.items() if held and number in seen)
-    too_many = len(fresh) > max(HELD_FROM, HELD_SHARE * len(present)) or (fresh and not seen)
-    if too_many:
-        return Removals(frozenset(agreed), frozenset(fresh), release)
-    return Removals(frozenset(missing), frozenset(), release)
+    too_many = _too_many(fresh, present, seen)
+    hold = fresh if too_many else fresh.difference(gone)
+    return Removals(frozenset(missing - hold), hold, release, too_many)
+
+
+def worth_asking(present: Mapping[int, bool], seen: set[int]) -> frozenset[int]:
+    """Return the products that Naver is to be asked for by number, since this pass alone would remove them."""
+    fresh = _fresh(present, seen)
+    return frozenset() if _too_many(fresh, present, seen) else fresh
+
+
+def _fresh(present: Mapping[int, bool], seen: set[int]) -> frozenset[int]:
+    return frozenset(number for number, held in present.items() if not held and number not in seen)
+
+
+def _too_many(fresh: frozenset[int], present: Mapping[int, bool], seen: set[int]) -> bool:
+    return len(fresh) > max(HELD_FROM, HELD_SHARE * len(present)) or bool(fresh and not seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from db.notifications import Topic
 from db.sync_leases import Holder
 from db.sync_logs import State, SyncLog
 from services import catalogue, incidents, notifications, schedules
+from services.catalogue import Verdict
 from services.errors import GConnectError, Param, WorkerDied
 from services.pages import LeaseLost, Pass, came_back, gone
 from services.persistence import persist
@@ -23,18 +25,31 @@ from services.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-def finish(rt: Runtime, walk: Pass, seller_name: str) -> None:
-    """Judge a pass that has come to its last page, and give the sync its outcome; raise LeaseLost."""
-    sync = persist(rt, lambda session: _finish(session, walk, seller_name, rt.settings.spread, rt.clock.now()))
+def finish(rt: Runtime, walk: Pass, seller_name: str, gone_by_number: Collection[int]) -> None:
+    """
+    Judge a pass that has come to its last page, and give the sync its outcome; raise LeaseLost.
+
+    *gone_by_number* are the products that the pass missed and that Naver does not have when asked by number.
+    """
+
+    def judge(session: Session) -> SyncLog:
+        return _finish(session, walk, seller_name, gone_by_number, rt.settings.spread, rt.clock.now())
+
+    sync = persist(rt, judge)
     rt.meter.sync_attempt("ok")
     rt.meter.products("removed", sync.removed)
     _say_ended(rt, sync, seller_name)
 
 
-def _finish(session: Session, walk: Pass, seller_name: str, spread: timedelta, now: datetime) -> SyncLog:
-    sync = _held(session, walk.holder)
-    seen = sync_pages.products_seen(session, sync.id)
-    verdict = catalogue.judge(sync.total_at_start or 0, sync.total_at_end or 0, len(seen), sync.rejected)
+def _finish(
+    session: Session,
+    walk: Pass,
+    seller_name: str,
+    gone_by_number: Collection[int],
+    spread: timedelta,
+    now: datetime,
+) -> SyncLog:
+    sync, seen, verdict = _judged(session, walk.holder)
     values: dict[str, Any] = {
         "seen": len(seen),
         "code": verdict.code,
@@ -42,7 +57,7 @@ def _finish(session: Session, walk: Pass, seller_name: str, spread: timedelta, n
         "trace_id": None,
     }
     if verdict.outcome == State.SUCCEEDED:
-        values |= _remove_vanished(session, walk, seller_name, seen, now)
+        values |= _remove_vanished(session, walk, seller_name, seen, gone_by_number, now)
     if not sync_leases.finish(session, walk.holder, verdict.outcome, now, **values):
         raise LeaseLost(walk.holder)
     began = sync_attempts.end_attempt(session, walk.holder, now)
@@ -123,18 +138,34 @@ def _held(session: Session, holder: Holder) -> SyncLog:
     return sync
 
 
-def _remove_vanished(session: Session, walk: Pass, seller_name: str, seen: set[int], now: datetime) -> dict[str, Any]:
+def to_be_asked_for(session: Session, walk: Pass) -> frozenset[int]:
+    """Return the products that a pass at its end would be the first to miss; none where it is not proven."""
+    _, seen, verdict = _judged(session, walk.holder)
+    if verdict.outcome != State.SUCCEEDED:
+        return frozenset()
+    return catalogue.worth_asking(products.present_products(session, walk.seller_id), seen)
+
+
+def _judged(session: Session, holder: Holder) -> tuple[SyncLog, set[int], Verdict]:
+    sync = _held(session, holder)
+    seen = sync_pages.products_seen(session, sync.id)
+    return sync, seen, catalogue.judge(sync.total_at_start or 0, sync.total_at_end or 0, len(seen), sync.rejected)
+
+
+def _remove_vanished(
+    session: Session, walk: Pass, seller_name: str, seen: set[int], gone_by_number: Collection[int], now: datetime
+) -> dict[str, Any]:
     # Removed by a person's word while this pass was under way, from pages that are taken for unchanged.
     back = products.removed_products(session, walk.seller_id) & seen
     products.mark_restored(session, walk.seller_id, back, now)
     product_changes.record_changes(session, came_back(walk, back, now))
     present = products.present_products(session, walk.seller_id)
-    removals = catalogue.vanished(present, seen)
+    removals = catalogue.vanished(present, seen, gone_by_number)
     products.mark_held(session, walk.seller_id, removals.release, None)
     products.mark_removed(session, walk.seller_id, removals.remove, now)
     product_changes.record_changes(session, gone(walk, removals.remove, now))
     products.mark_held(session, walk.seller_id, removals.hold, now)
-    if removals.hold:
+    if removals.too_many:
         params = {"seller": seller_name, "vanished": len(removals.hold), "live": len(present)}
         notifications.raise_once(
             session,

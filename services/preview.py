@@ -9,6 +9,7 @@ from db import products
 from services import catalogue
 from services.catalogue import FieldChange, Verdict
 from services.naver.products import Item
+from services.removals import gone_by_number
 from services.runtime import Runtime
 from services.syncing import credentials_of, is_last
 
@@ -48,7 +49,10 @@ def preview_sync(rt: Runtime, seller_id: int) -> Preview:
     found.verdict = catalogue.judge(total_at_start, found.total, len(seen), found.rejected)
     if found.verdict.code is None:
         with rt.database.transaction() as session:
-            removals = catalogue.vanished(products.present_products(session, seller_id), seen)
+            present = products.present_products(session, seller_id)
+        gone = gone_by_number(naver, catalogue.worth_asking(present, seen), before_each=lambda: None)
+        removals = catalogue.vanished(present, seen, gone)
+        with rt.database.transaction() as session:
             names = products.names(session, seller_id, removals.remove | removals.hold)
         found.removed = [(each, names.get(each)) for each in sorted(removals.remove)]
         found.held = [(each, names.get(each)) for each in sorted(removals.hold)]

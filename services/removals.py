@@ -1,6 +1,12 @@
-"""Removals that are held: too many products vanished at once, and a person says whether that is right."""
+"""
+Products that a pass missed: Naver is asked for them by number before they are removed.
+
+Removals that are held wait until the next pass agrees, or a person says that they are right.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -8,9 +14,37 @@ from db import product_changes, products
 from db.notifications import Topic
 from db.product_changes import ChangeKind
 from services import notifications
+from services.errors import AnswerUnreadable, RequestRefused
+from services.naver.client import NaverSession
+from services.naver.protocol import PAGE_SIZE
 from services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
+
+DELETED = "DELETE"
+"""The status of a deleted product; whether Naver shows such products is not known."""
+
+
+def gone_by_number(naver: NaverSession, product_nos: Iterable[int], before_each: Callable[[], None]) -> set[int]:
+    """
+    Return those of the products that Naver does not have when asked for them by number.
+
+    *before_each* is called before each question, of 500 products. Where Naver will not answer them, nothing
+    is known to be gone. Raise what a page raises for everything else.
+    """
+    wanted = sorted(product_nos)
+    gone = set(wanted)
+    for start in range(0, len(wanted), PAGE_SIZE):
+        before_each()
+        try:
+            page = naver.find(wanted[start : start + PAGE_SIZE])
+        except (RequestRefused, AnswerUnreadable) as error:
+            # The search by number is documented, but no answer to it was ever published.
+            log.warning("removals_not_confirmed", code=error.code, trace_id=error.trace_id, **error.params)
+            return set()
+        gone.difference_update(item.product_no for item in page.items if item.status_type != DELETED)
+        gone.difference_update(each.product_no for each in page.rejected if each.product_no is not None)
+    return gone
 
 
 def confirm_removals(rt: Runtime, seller_id: int) -> int:

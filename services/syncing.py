@@ -25,6 +25,7 @@ from services.naver.products import Page
 from services.naver.protocol import PAGE_SIZE
 from services.pages import LeaseLost, Pass
 from services.persistence import persist
+from services.removals import gone_by_number
 from services.retrying import AttemptFailed
 from services.runtime import Runtime
 from services.schedules import Call
@@ -164,8 +165,15 @@ def _walk(rt: Runtime, job: _Job) -> bool:
         has_nothing = not page.unchanged and not page.items and not page.rejected
         at_end = is_last(number, total) or has_nothing
         number += 1
-    outcomes.finish(rt, walk, job.seller_name)
+    missed = persist(rt, lambda session: outcomes.to_be_asked_for(session, walk))
+    gone = gone_by_number(naver, missed, before_each=lambda: persist(rt, partial(_renew, rt, walk)))
+    outcomes.finish(rt, walk, job.seller_name, gone)
     return True
+
+
+def _renew(rt: Runtime, walk: Pass, session: Session) -> None:
+    if not sync_leases.write_as(session, walk.holder, lease_until=rt.clock.now() + rt.settings.lease):
+        raise LeaseLost(walk.holder)
 
 
 def _where_it_stands(session: Session, job: _Job) -> tuple[dict[int, bytes], SyncPage | None]:

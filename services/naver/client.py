@@ -7,7 +7,7 @@ the few tries here is raised: the retries of the whole sync, minutes apart, are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -120,7 +120,21 @@ class NaverSession:
 
         Short faults are tried again in place while the page's time lasts; the last one is raised.
         """
-        return self._persist(lambda errand: self._search(errand, number, known, size))
+
+        def ask(errand: _Errand) -> Page:
+            answer = self._search(errand, lambda token: protocol.search_request(token, number, size))
+            return protocol.read_page(answer, number, known)
+
+        return self._persist(ask)
+
+    def find(self, product_nos: Sequence[int]) -> Page:
+        """Return those of at most 500 products, by number, that Naver still knows; deleted ones may be among them."""
+
+        def ask(errand: _Errand) -> Page:
+            answer = self._search(errand, lambda token: protocol.find_request(token, product_nos))
+            return protocol.read_page(answer, 1)
+
+        return self._persist(ask)
 
     def settle(self) -> None:
         """
@@ -147,24 +161,24 @@ class NaverSession:
             self._clock.sleep(wait)
         return call(errand)
 
-    def _search(self, errand: _Errand, number: int, known: bytes | None, size: int) -> Page:
-        answer = self._ask(errand, number, size)
+    def _search(self, errand: _Errand, build: Callable[[Token], Request]) -> Answer:
+        answer = self._ask(errand, build)
         if wants_new_token(answer):
             # A new token may be the same one again (Naver re-issues it while it lives), so once only.
             self._token = None
             if errand.may_renew:
                 errand.may_renew = False
-                answer = self._ask(errand, number, size)
+                answer = self._ask(errand, build)
             if wants_new_token(answer):
                 raise AccessDenied(status=answer.status, naver_code="GW.AUTHN", trace_id=trace_id_of(answer))
-        return protocol.read_page(answer, number, known)
+        return answer
 
-    def _ask(self, errand: _Errand, number: int, size: int) -> Answer:
+    def _ask(self, errand: _Errand, build: Callable[[Token], Request]) -> Answer:
         token = self._fresh_token(errand)
         self._wait_for_pace(errand)
         headers = {}
         try:
-            answer = self._send(errand, protocol.search_request(token, number, size), "products_search")
+            answer = self._send(errand, build(token), "products_search")
             headers = dict(answer.headers)
         finally:
             # A request without an answer has been counted too, as far as anybody knows.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, TypeGuard
@@ -38,6 +39,7 @@ __all__ = [
     "Token",
     "body_hash",
     "error_of",
+    "find_request",
     "read_page",
     "read_token",
     "search_request",
@@ -104,6 +106,29 @@ def search_request(token: Token, number: int, size: int = PAGE_SIZE) -> Request:
     The order is NO, by product number: products that are added or edited during a walk then move the
     others least.
     """
+    return _search(token, {"page": number, "size": size, "orderType": "NO"})
+
+
+def find_request(token: Token, product_nos: Sequence[int]) -> Request:
+    """
+    Build the request for these origin products, at most 500, as one page.
+
+    Naver's page on the product list documents the search by number; an answer to a second-hand question says
+    that it ignores all other conditions.
+    """
+    return _search(
+        token,
+        {
+            "searchKeywordType": "PRODUCT_NO",
+            "originProductNos": list(product_nos),
+            "page": 1,
+            "size": PAGE_SIZE,
+            "orderType": "NO",
+        },
+    )
+
+
+def _search(token: Token, query: dict[str, Any]) -> Request:
     return Request(
         "POST",
         "/external/v1/products/search",
@@ -112,7 +137,7 @@ def search_request(token: Token, number: int, size: int = PAGE_SIZE) -> Request:
             "content-type": "application/json",
             "accept": "application/json",
         },
-        orjson.dumps({"page": number, "size": size, "orderType": "NO"}),
+        orjson.dumps(query),
     )
 
 

@@ -91,13 +91,18 @@ def test_only_a_pass_that_adds_up_is_proven(start: int, end: int, seen: int, rej
     assert (verdict.code is None) == (verdict.outcome == State.SUCCEEDED)
 
 
-@given(st.dictionaries(st.integers(1, 200), st.booleans()), st.sets(st.integers(1, 200)))
-def test_nothing_that_was_seen_is_removed_and_never_too_much_at_once(present: dict[int, bool], seen: set[int]) -> None:
-    removals = catalogue.vanished(present, seen)
+@given(st.dictionaries(st.integers(1, 200), st.booleans()), st.sets(st.integers(1, 200)), st.sets(st.integers(1, 200)))
+def test_nothing_that_was_seen_is_removed_and_never_too_much_at_once(
+    present: dict[int, bool], seen: set[int], gone: set[int]
+) -> None:
+    removals = catalogue.vanished(present, seen, gone)
     assert not removals.remove & seen
     assert not removals.hold & seen
     assert not removals.remove & removals.hold
     assert removals.remove | removals.hold == present.keys() - seen
     fresh = {number for number in removals.remove if not present[number]}
     assert len(fresh) <= max(20, 0.05 * len(present))
+    assert fresh <= gone
+    assert fresh <= catalogue.worth_asking(present, seen)
+    assert removals.too_many == bool(removals.hold and not catalogue.worth_asking(present, seen))
     assert all(present[number] and number in seen for number in removals.release)

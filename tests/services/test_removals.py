@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
+from db.products import Product
 from db.sync_logs import State
 from services import removals
 from tests.world import World
@@ -18,6 +22,77 @@ def test_few_that_vanish_are_removed_at_once(world: World) -> None:
     shrink(world, gone=20)
     sync = world.sync()
     assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 20, 0)
+
+
+def after_search(world: World, nth: int, act: Callable[[], object]) -> None:
+    """Let something happen once the so-many-th search from now on has been answered."""
+    world.meter.requests.clear()
+    world.meter.on_request = {("products_search", nth): act}
+
+
+def test_two_changes_in_mid_walk_that_hide_each_other_from_the_count_remove_nothing(world: World) -> None:
+    shop = world.shop(products=1_101)
+    numbers = sorted(shop.catalogue.numbers(), reverse=True)
+    returning = shop.catalogue.item(numbers[-1])
+    shop.catalogue.remove(numbers[-1])
+    world.sync()
+
+    def move() -> None:
+        # From the part that was read to the part that was not: the 501st moves up unseen, the total stays.
+        shop.catalogue.remove(numbers[0])
+        shop.catalogue.put(returning)
+
+    after_search(world, 1, move)
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 0, 1)
+    assert numbers[500] in world.products()
+    assert world.open_notifications() == []
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 1, 0)
+    assert world.documents() == shop.catalogue.expected()
+    assert world.rows(Product, product_no=numbers[500])[0].held_at is None
+
+
+def test_where_naver_refuses_to_be_asked_by_number_the_next_pass_must_agree(world: World) -> None:
+    lost = shrink(world, gone=3)
+    shop = world.naver.seller("한빛상회")
+    after_search(world, 1, lambda: shop.faults.add("bad_request", times=1))
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 0, 3)
+    assert world.open_notifications() == []
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 3, 0)
+    assert not set(lost) & world.products().keys()
+
+
+def test_a_product_that_naver_shows_as_deleted_when_asked_for_is_gone(world: World) -> None:
+    shop = world.shop(products=40)
+    world.sync()
+    number = shop.catalogue.numbers()[0]
+    shop.catalogue.set_status(number, "DELETE")
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 1, 0)
+    assert number not in world.products()
+
+
+def test_of_many_products_500_are_asked_for_at_once_and_the_lease_goes_on(world: World) -> None:
+    lost = shrink(world, products=12_000, gone=600)
+    lease = world.rt.settings.lease
+    left: list[timedelta] = []
+
+    def note() -> None:
+        until = world.live()[0].lease_until
+        assert until is not None
+        left.append(until - world.clock.now())
+
+    after_search(world, 24, lambda: world.clock.advance(lease * 0.9))
+    world.meter.on_request[("products_search", 25)] = note
+    sync = world.sync()
+    assert (sync.removed, sync.held) == (600, 0)
+    assert world.searches()[-3:] == [23, 1, 1]
+    assert not set(lost) & world.products().keys()
+    assert left
+    assert left[0] > lease * 0.5
 
 
 def test_many_that_vanish_are_held_and_told(world: World) -> None:
