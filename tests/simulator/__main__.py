@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
+import time
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 
 from tests.simulator.control import add_from_json
 from tests.simulator.simulator import Simulator
+
+POLL_S = 0.2
+"""How long a request to end waits at most to be noticed."""
 
 
 def main() -> int:
@@ -26,9 +31,10 @@ def main() -> int:
     parser.add_argument("--sellers", type=Path, help="a JSON list; each entry has at least a name")
     parser.add_argument("--stdin", action="store_true", help="end when standard input closes")
     options = parser.parse_args()
-    ended = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    # Not an Event: a handler that sets one while the main thread is in its wait() can block for ever.
+    ended: list[str] = []
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _: ended.append(signal.Signals(number).name))
     if options.stdin:
         Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     try:
@@ -47,14 +53,16 @@ def main() -> int:
         ]
         sys.stdout.write(json.dumps({"url": simulator.url, "sellers": sellers}) + "\n")
         sys.stdout.flush()
-        ended.wait()
+        while not ended:
+            time.sleep(POLL_S)
     return 0
 
 
-def _wait_for_end(ended: Event) -> None:
-    while sys.stdin.buffer.read(4096):
+def _wait_for_end(ended: list[str]) -> None:
+    # Not by sys.stdin: a thread that waits in there holds a lock that the end of the interpreter needs.
+    while os.read(0, 4096):
         pass
-    ended.set()
+    ended.append("the end of standard input")
 
 
 if __name__ == "__main__":
