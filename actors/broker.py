@@ -67,11 +67,11 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
         PeriodiqMiddleware(skip_delay=TICK_MAX_AGE_S),  # knows the option `periodic`, skips stale ticks
         Watchdog(),  # a process with a dead thread would hold messages and do nothing
         Exporter(),  # serves the counters of all workers on one port
-        RetryTimes(),  # writes down when the queue will bring a sync back; before Retries, whose enqueue it sees
         Retries(
             min_backoff=_ms(settings.retry_min_backoff.total_seconds()),
             max_backoff=_ms(settings.retry_max_backoff.total_seconds()),
-        ),  # runs last going in and first coming out: within the time limit
+        ),  # brings back what failed, minutes later
+        RetryTimes(),  # writes down when that will be; behind Retries, so that it sees the failure first
     ]
     if settings.queue == "in-process":
         broker: dramatiq.Broker = InProcessBroker(middleware)

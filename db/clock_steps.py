@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from db.heartbeats import Heartbeat
 from db.incidents import Incident
 from db.schedules import SyncSchedule
 from db.sync_logs import State, SyncLog
 
 SLACK = timedelta(seconds=60)
 """So far hosts may disagree about the time; what lies ahead by less is left alone."""
+
+
+LATELY = 1000
+"""So many of the newest syncs are looked at."""
 
 
 def bring_back(session: Session, now: datetime, *, lease: timedelta, backoff: timedelta, hold: timedelta) -> int:
@@ -34,10 +39,20 @@ def bring_back(session: Session, now: datetime, *, lease: timedelta, backoff: ti
             (SyncLog.lease_until, lease),
             (SyncLog.next_attempt_at, backoff),
             (SyncLog.sent_at, nothing),
+            (SyncLog.queued_at, nothing),
             (SyncSchedule.held_until, hold),
             (Incident.opened_at, nothing),
+            (Heartbeat.beat_at, nothing),
         )
     )
+
+
+def was_ahead(session: Session, now: datetime) -> bool:
+    """Return whether a clock that ticked or opened a sync lately was ahead of *now*."""
+    newest = select(func.max(SyncLog.id)).scalar_subquery()
+    opened = exists().where(SyncLog.id > newest - LATELY, SyncLog.created_at > now + SLACK)
+    ticked = exists().where(Heartbeat.beat_at > now + SLACK)
+    return bool(session.scalar(select(or_(opened, ticked))))
 
 
 def _bring_back(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, String, case, distinct, func, or_, select, text, update
+from sqlalchemy import Index, String, exists, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from db.base import Base, BigId, insert_unless_there
@@ -61,31 +61,34 @@ def resolve_incidents(session: Session, opened_before: datetime, now: datetime) 
 
 def sellers_that_tried(session: Session, since: datetime, code: str) -> tuple[int, int]:
     """
-    Return how many sellers have had an attempt end with *code* since then, and how many have tried at all.
+    Return how many sellers have had their newest attempt end with *code* since then, and how many have tried at all.
 
     A sync that is at work and has read a page counts as tried: what works only takes longer than what fails.
     """
-    works = SyncAttempt.ended_at.is_(None) & (SyncLog.state == State.RUNNING) & (SyncLog.next_page > 1)
-    row = session.execute(
+    newest_first = (SyncAttempt.ended_at.desc(), SyncAttempt.sync_id.desc(), SyncAttempt.number.desc())
+    ended = (
         select(
-            func.count(distinct(case((SyncAttempt.code == code, SyncLog.seller_id)))),
-            func.count(distinct(SyncLog.seller_id)),
+            SyncLog.seller_id,
+            SyncAttempt.code,
+            func.row_number().over(partition_by=SyncLog.seller_id, order_by=newest_first).label("nth"),
         )
-        .select_from(SyncAttempt)
         .join(SyncLog, SyncLog.id == SyncAttempt.sync_id)
-        .where(or_(SyncAttempt.ended_at >= since, works))
-    ).one()
-    return int(row[0]), int(row[1])
-
-
-def has_probe(session: Session, since: datetime, codes: Sequence[str]) -> bool:
-    """
-    Return whether a sync that was opened since then is live.
-
-    One that waits, for another cause than *codes*, has trouble of its own and says nothing about the incident.
-    """
-    probes = or_(
-        SyncLog.state.in_((State.QUEUED, State.RUNNING)), (SyncLog.state == State.WAITING) & SyncLog.code.in_(codes)
+        .where(SyncAttempt.ended_at >= since)
+        .subquery()
     )
-    found = session.scalar(select(SyncLog.id).where(probes, SyncLog.created_at >= since).limit(1))
-    return found is not None
+    newest = select(ended.c.seller_id, (ended.c.code == code).label("failed")).where(ended.c.nth == 1)
+    failed = {seller_id: bool(has_failed) for seller_id, has_failed in session.execute(newest)}
+    works = session.scalars(select(SyncLog.seller_id).where(SyncLog.state == State.RUNNING, SyncLog.next_page > 1))
+    return sum(failed.values()), len(failed.keys() | set(works))
+
+
+def has_probe(session: Session, since: datetime, failed_after: datetime) -> bool:
+    """
+    Return whether a sync that was opened since then is about to show whether all is well.
+
+    One that waits for its next attempt does not: the last one that failed after *failed_after* has just shown it.
+    """
+    at_work = SyncLog.state.in_((State.QUEUED, State.RUNNING))
+    has_failed = exists().where(SyncAttempt.sync_id == SyncLog.id, SyncAttempt.ended_at > failed_after)
+    probes = or_(at_work, (SyncLog.state == State.WAITING) & has_failed)
+    return session.scalar(select(SyncLog.id).where(probes, SyncLog.created_at >= since).limit(1)) is not None

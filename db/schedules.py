@@ -42,6 +42,11 @@ class SyncSchedule(Base):
 
     __table_args__ = (Index(None, "next_run"),)
 
+    @property
+    def waits_since(self) -> datetime:
+        """Since when its instant could have been opened."""
+        return max(self.next_run, self.held_until or self.next_run)
+
 
 def is_active() -> ColumnElement[bool]:
     """Select the schedules that a due instant of starts a sync."""
@@ -72,6 +77,16 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[SyncSchedule]:
         .where(_is_due(now))
         .order_by(SyncSchedule.next_run, SyncSchedule.seller_id)
         .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def later_than(session: Session, now: datetime) -> Sequence[SyncSchedule]:
+    """Return the active schedules whose next instant is later than *now*, locked, without those that others hold."""
+    return session.scalars(
+        select(SyncSchedule)
+        .where(is_active(), SyncSchedule.next_run > now)
+        .order_by(SyncSchedule.seller_id)
         .with_for_update(skip_locked=True)
     ).all()
 

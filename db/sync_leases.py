@@ -69,9 +69,17 @@ def write_as(session: Session, holder: Holder, **values: Any) -> bool:
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
-def yield_turn(session: Session, holder: Holder) -> bool:
-    """Put the sync back in the queue at the page where it stands."""
-    return write_as(session, holder, state=State.QUEUED, lease_until=None, sent_at=None, turns=SyncLog.turns + 1)
+def yield_turn(session: Session, holder: Holder, now: datetime) -> bool:
+    """Put the sync back in the queue, behind those who wait, at the page where it stands."""
+    return write_as(
+        session,
+        holder,
+        state=State.QUEUED,
+        lease_until=None,
+        queued_at=now,
+        sent_at=None,
+        turns=SyncLog.turns + 1,
+    )
 
 
 def wait(session: Session, holder: Holder, next_attempt_at: datetime, **why: Any) -> bool:

@@ -72,6 +72,8 @@ class SyncLog(Base):
     next_attempt_at: Mapped[datetime | None]
     """When a waiting sync is tried again; null in every other state."""
     created_at: Mapped[datetime]
+    queued_at: Mapped[datetime]
+    """Since when it waits for a worker: opened, its turn given back, or put off; older ones go ahead."""
     sent_at: Mapped[datetime | None]
     """When a message for it was last put on the queue; null where none was, so recovery sends one."""
     started_at: Mapped[datetime | None]
@@ -125,6 +127,16 @@ class SyncLog(Base):
     )
 
     @property
+    def goes_ahead(self) -> bool:
+        """Whether a person waits for it, who has not kept the others waiting for a whole turn yet."""
+        return self.urgent and self.turns == 0
+
+    @property
+    def waits_since(self) -> datetime:
+        """Since when it could have been at work: queued, or its next attempt due."""
+        return self.next_attempt_at or self.queued_at
+
+    @property
     def tries(self) -> int:
         """What people count as attempts: takes that were not the next turn of the one before."""
         return self.attempt - self.turns
@@ -146,6 +158,7 @@ def open_sync(
         "scheduled_for": scheduled_for,
         "urgent": urgent,
         "created_at": now,
+        "queued_at": now,
     }
     if not insert_unless_there(session, SyncLog, values):
         return None
@@ -179,13 +192,18 @@ def cancel(session: Session, sync_id: int, now: datetime) -> bool:
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
-def put_off(session: Session, sync_id: int, due_by: datetime) -> None:
+def put_off(session: Session, sync_id: int, now: datetime, due_by: datetime) -> None:
     """Let a sync that is to be had stay queued, unsent: there is no room for it now; *due_by* is as for a take."""
     is_due = (SyncLog.state == State.QUEUED) | ((SyncLog.state == State.WAITING) & (SyncLog.next_attempt_at <= due_by))
     session.execute(
         update(SyncLog)
         .where(SyncLog.id == sync_id, is_due)
-        .values(state=State.QUEUED, next_attempt_at=None, sent_at=None)
+        .values(
+            state=State.QUEUED,
+            queued_at=case((SyncLog.state == State.WAITING, now), else_=SyncLog.queued_at),
+            next_attempt_at=None,
+            sent_at=None,
+        )
     )
 
 
@@ -203,10 +221,10 @@ def hurry(session: Session, sync_id: int, now: datetime) -> None:
 
 
 def set_next_attempt(session: Session, sync_id: int, next_attempt_at: datetime) -> None:
-    """Write down when the queue will bring a waiting sync back."""
+    """Write down when the queue will bring a waiting sync back; a person may have asked for it to come earlier."""
     session.execute(
         update(SyncLog)
-        .where(SyncLog.id == sync_id, SyncLog.state == State.WAITING)
+        .where(SyncLog.id == sync_id, SyncLog.state == State.WAITING, SyncLog.next_attempt_at > next_attempt_at)
         .values(next_attempt_at=next_attempt_at)
         .execution_options(synchronize_session=False)
     )
@@ -226,42 +244,40 @@ def mark_unsent(session: Session, sync_ids: Sequence[int]) -> None:
     """Write down that none of these has a message."""
     session.execute(
         update(SyncLog)
-        .where(SyncLog.id.in_(sync_ids), SyncLog.state.in_((State.QUEUED, State.WAITING)))
+        .where(SyncLog.id.in_(sync_ids), SyncLog.state.in_(LIVE))
         .values(sent_at=None)
         .execution_options(synchronize_session=False)
     )
 
 
-def unsent(session: Session, limit: int, *, sent_before: datetime | None = None) -> Sequence[SyncLog]:
-    """Return queued syncs without a message, and those whose message, sent before *sent_before*, must be lost."""
-    missing: ColumnElement[bool] = SyncLog.sent_at.is_(None)
+def without_message(
+    session: Session, limit: int, *, sent_before: datetime | None = None, due_before: datetime | None = None
+) -> Sequence[SyncLog]:
+    """
+    Return syncs that nothing will bring to a worker: those that go ahead, then those that wait longest.
+
+    These are queued ones without a message, and those whose message, sent before *sent_before*, must be lost;
+    with *due_before* also waiting ones that were due before it and have not been sent since.
+    """
+    lost: ColumnElement[bool] = SyncLog.sent_at.is_(None)
     if sent_before is not None:
-        missing = or_(missing, SyncLog.sent_at < sent_before)
+        lost = or_(lost, SyncLog.sent_at < sent_before)
+    missing = (SyncLog.state == State.QUEUED) & lost
+    if due_before is not None:
+        overdue = (SyncLog.state == State.WAITING) & (SyncLog.next_attempt_at < due_before)
+        missing |= overdue & or_(lost, SyncLog.sent_at < SyncLog.next_attempt_at)
     return session.scalars(
         select(SyncLog)
-        .where(SyncLog.state == State.QUEUED, missing)
-        # Who has had a turn waits behind those who have had none.
-        .order_by(SyncLog.urgent.desc(), SyncLog.turns, SyncLog.sent_at.asc().nulls_first(), SyncLog.id)
-        .limit(limit)
-    ).all()
-
-
-def overdue(session: Session, due_before: datetime, sent_before: datetime, limit: int) -> Sequence[SyncLog]:
-    """Return waiting syncs that were due before *due_before* and that nobody has sent since *sent_before*."""
-    return session.scalars(
-        select(SyncLog)
-        .where(
-            SyncLog.state == State.WAITING,
-            SyncLog.next_attempt_at < due_before,
-            or_(
-                SyncLog.sent_at.is_(None),
-                SyncLog.sent_at < sent_before,
-                SyncLog.sent_at < SyncLog.next_attempt_at,
-            ),
+        .where(missing)
+        .order_by(
+            case((_goes_ahead(), 0), else_=1), func.coalesce(SyncLog.next_attempt_at, SyncLog.queued_at), SyncLog.id
         )
-        .order_by(SyncLog.urgent.desc(), SyncLog.next_attempt_at)
         .limit(limit)
     ).all()
+
+
+def _goes_ahead() -> ColumnElement[bool]:
+    return SyncLog.urgent & (SyncLog.turns == 0)
 
 
 def stalled(session: Session, now: datetime, sent_before: datetime, limit: int) -> Sequence[SyncLog]:

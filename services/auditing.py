@@ -74,7 +74,7 @@ def _present(session: Session, rt: Runtime, seller: Seller, now: datetime) -> It
     attempts = audits.attempts_by_sync(session, [sync.id for sync in live])
     for sync in live:
         stored = audits.page_numbers(session, sync.id)
-        yield from invariants.check_holder(seller, sync, attempts[sync.id], stored, fleet)
+        yield from invariants.check_holder(seller, sync, stored, fleet)
     yield from invariants.check_syncs(seller, live, attempts)
     proven = sync_logs.last_proven(session, seller.id)
     if proven is not None:

@@ -1,8 +1,9 @@
 """
 When most sellers fail within minutes for one cause that is not theirs, it is one incident.
 
-It is told once, schedules are held, and one seller after another probes. The first sync that works ends it,
-and what fell due meanwhile is let go spread over a window. Who fails for a cause of his own holds up nobody.
+It is told once, schedules are held, and one seller after another probes, every few minutes. The first sync that
+works ends it, and what fell due meanwhile is let go spread over a window. Who fails for a cause of his own holds
+up nobody; and a refusal that all share blocks nobody's schedule.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from db import incidents, notifications, schedules
 from db.notifications import Topic
 from services.cadence import phase
 from services.errors import (
+    AccessDenied,
     CallIpNotAllowed,
     GConnectError,
     GiveUp,
@@ -28,10 +30,12 @@ from services.notifications import close, raise_once
 
 log = structlog.get_logger(__name__)
 
-PLATFORM = (NaverUnavailable, NaverMaintenance, NaverTimeout, NaverUnreachable, CallIpNotAllowed)
+PLATFORM = (NaverUnavailable, NaverMaintenance, NaverTimeout, NaverUnreachable, CallIpNotAllowed, AccessDenied)
 """Errors that can be everybody's; all others are one seller's own."""
 
 WINDOW = timedelta(minutes=5)
+"""Sellers share a cause where they fail within it; and so long after a probe has failed, another one tries."""
+
 FEWEST = 5
 """Sellers that must have failed within the window; in a smaller fleet each is told of by itself."""
 
@@ -65,12 +69,12 @@ def is_told(session: Session, error: GConnectError) -> bool:
     return any(each.code == error.code for each in incidents.open_incidents(session))
 
 
-def room_for(session: Session, room: int) -> int:
+def room_for(session: Session, room: int, now: datetime) -> int:
     """Return how many of *room* schedules may be opened: while an incident lasts one, and only if none probes."""
     standing = incidents.open_incidents(session)
     if not standing:
         return room
-    if incidents.has_probe(session, standing[0].opened_at, [each.code for each in standing]):
+    if incidents.has_probe(session, standing[0].opened_at, now - WINDOW):
         return 0
     return min(room, 1)
 

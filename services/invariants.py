@@ -24,10 +24,13 @@ from services.credentials import Keyring
 from services.errors import CredentialsUnreadable
 from services.naver.products import PARSER_VERSION, Item
 from services.naver.records import content_hash
-from services.recovery import OVERDUE_AFTER
+from services.schedules import OVERDUE_AFTER
 
 RECOVERED_WITHIN = timedelta(minutes=3)
 """Recovery looks every minute; a busy worker may let one of its ticks lapse."""
+
+FULL_AT_MOST = timedelta(hours=4)
+"""So long a fleet without a free place excuses what waits; beyond it, SCHEDULER_MAX_CONCURRENT is too small."""
 
 CLOCKS_DISAGREE = timedelta(seconds=60)
 """How far the clocks of two hosts may be apart."""
@@ -65,6 +68,10 @@ class Fleet:
     """When recovery takes a message for lost."""
     backlog: timedelta
     """How long recovery needs for a round over all that is queued."""
+
+    def has_no_place(self, since: datetime) -> bool:
+        """Return whether what waits since then waits because there is no place for it."""
+        return self.is_full and since > self.now - FULL_AT_MOST
 
     @property
     def opened_within(self) -> timedelta:
@@ -113,10 +120,10 @@ def check_schedule(
         return
     if schedule.next_run > latest:
         yield of(seller, "instant_skipped", at=latest, next=schedule.next_run)
-    if live or not fleet.scheduler_enabled or fleet.is_full or fleet.has_incident:
+    if live or not fleet.scheduler_enabled or fleet.has_incident:
         return
     since = max(each for each in (schedule.next_run, schedule.held_until, newest and newest.finished_at) if each)
-    if since < fleet.now - fleet.opened_within:
+    if since < fleet.now - fleet.opened_within and not fleet.has_no_place(since):
         yield of(seller, "overdue", since=schedule.next_run)
 
 
@@ -143,9 +150,7 @@ def check_live(seller: Seller, live: Sequence[SyncLog]) -> Iterator[Finding]:
         yield of(seller, "two_live", count=len(live), ids=shown(sync.id for sync in live))
 
 
-def check_holder(
-    seller: Seller, sync: SyncLog, attempts: Sequence[SyncAttempt], stored: Sequence[int], fleet: Fleet
-) -> Iterator[Finding]:
+def check_holder(seller: Seller, sync: SyncLog, stored: Sequence[int], fleet: Fleet) -> Iterator[Finding]:
     """Yield where a live sync has nothing that will bring it on, or has lost a page; *stored* are its pages."""
     late = fleet.now - RECOVERED_WITHIN - fleet.backlog
     resent = sync.sent_at is not None and sync.sent_at >= late - fleet.resend_after
@@ -157,12 +162,10 @@ def check_holder(
     elif sync.state == State.WAITING:
         if sync.next_attempt_at is None:
             yield of(seller, "no_next_attempt", ids=sync.id)
-        elif sync.next_attempt_at < late - OVERDUE_AFTER and not resent and not fleet.is_full:
+        elif sync.next_attempt_at < late - OVERDUE_AFTER and not resent and not fleet.has_no_place(sync.waits_since):
             yield of(seller, "retry_overdue", ids=sync.id, since=sync.next_attempt_at)
-    elif not resent and not fleet.is_full:
-        since = max([sync.created_at, *(each.ended_at for each in attempts if each.ended_at)])
-        if sync.sent_at is not None or since < late:
-            yield of(seller, "no_message", ids=sync.id, since=sync.sent_at or since)
+    elif not resent and not fleet.has_no_place(sync.queued_at) and (sync.sent_at is not None or sync.queued_at < late):
+        yield of(seller, "no_message", ids=sync.id, since=sync.sent_at or sync.queued_at)
     if list(stored) != list(range(1, sync.next_page)):
         yield of(seller, "pages_lost", ids=sync.id, page=sync.next_page, count=len(stored))
 

@@ -14,15 +14,12 @@ from db.sync_logs import State
 from services import incidents, outcomes
 from services.persistence import persist
 from services.runtime import Runtime
-from services.schedules import Call
+from services.schedules import OVERDUE_AFTER, Call
 
 log = structlog.get_logger(__name__)
 
 MAX_DEATHS = 3
 """A sync that has ended its worker this often is failed, not sent again."""
-
-OVERDUE_AFTER = timedelta(seconds=60)
-"""A retry is left to the queue for so long after its time."""
 
 LIMIT = 500
 """Syncs sent again in one round; the rest comes in the next."""
@@ -52,12 +49,11 @@ def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
             outcomes.bury(rt, session, sync, now)
         else:
             stalled.append(sync)
-    overdue = sync_logs.overdue(session, now - OVERDUE_AFTER, resend_before, room)
-    unsent = sync_logs.unsent(session, room, sent_before=resend_before)
-    found = [*stalled, *[*overdue, *unsent][:room]]
-    if found:
-        log.info("syncs_recovered", stalled=len(stalled), overdue=len(overdue), unsent=len(unsent))
-    return [Call(sync.id, sync.urgent) for sync in found]
+    silent = sync_logs.without_message(session, room, sent_before=resend_before, due_before=now - OVERDUE_AFTER)
+    if stalled or silent:
+        overdue = sum(sync.state == State.WAITING for sync in silent)
+        log.info("syncs_recovered", stalled=len(stalled), overdue=overdue, unsent=len(silent) - overdue)
+    return [Call(sync.id, sync.urgent) for sync in (*stalled, *silent)]
 
 
 def unsent_calls(rt: Runtime, *, sent_before: datetime | None = None) -> list[Call]:
@@ -68,8 +64,8 @@ def unsent_calls(rt: Runtime, *, sent_before: datetime | None = None) -> list[Ca
     queue that held it came to its end.
     """
     with rt.database.transaction() as session:
-        room = _room(rt, session)
-        return [Call(sync.id, sync.urgent) for sync in sync_logs.unsent(session, room, sent_before=sent_before)]
+        silent = sync_logs.without_message(session, _room(rt, session), sent_before=sent_before)
+        return [Call(sync.id, sync.urgent) for sync in silent]
 
 
 def _room(rt: Runtime, session: Session) -> int:

@@ -14,7 +14,7 @@ from db import product_changes, products
 from db.notifications import Topic
 from db.product_changes import ChangeKind
 from services import notifications
-from services.errors import AnswerUnreadable, RequestRefused
+from services.errors import RequestRefused, RetryLater
 from services.naver.client import NaverSession
 from services.naver.protocol import PAGE_SIZE
 from services.runtime import Runtime
@@ -29,8 +29,8 @@ def gone_by_number(naver: NaverSession, product_nos: Iterable[int], before_each:
     """
     Return those of the products that Naver does not have when asked for them by number.
 
-    *before_each* is called before each question, of 500 products. Where Naver will not answer them, nothing
-    is known to be gone. Raise what a page raises for everything else.
+    *before_each* is called before each question, of 500 products. Where Naver does not answer, nothing is known
+    to be gone, and the pass is no less proven. Raise the other GiveUps: what is wrong with the key, say.
     """
     wanted = sorted(product_nos)
     gone = set(wanted)
@@ -38,7 +38,7 @@ def gone_by_number(naver: NaverSession, product_nos: Iterable[int], before_each:
         before_each()
         try:
             page = naver.find(wanted[start : start + PAGE_SIZE])
-        except (RequestRefused, AnswerUnreadable) as error:
+        except (RequestRefused, RetryLater) as error:
             # The search by number is documented, but no answer to it was ever published.
             log.warning("removals_not_confirmed", code=error.code, trace_id=error.trace_id, **error.params)
             return set()

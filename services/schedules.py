@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.orm import Session
 
-from db import heartbeats, schedules, sync_logs
+from db import clock_steps, heartbeats, schedules, sync_logs
 from db.notifications import Topic
 from db.schedules import SyncSchedule
 from db.sellers import Seller
@@ -27,6 +29,9 @@ BATCH = 100
 UNUSABLE = "cadence_unusable"
 """What blocks a schedule that cannot be read; a new one ends it."""
 
+OVERDUE_AFTER = timedelta(seconds=60)
+"""A retry is left to the queue for so long after its time."""
+
 BLOCK_AFTER = 2
 """Authentication failures in a row after which a schedule is blocked."""
 
@@ -41,7 +46,7 @@ class Call:
 
 def open_due_syncs(rt: Runtime) -> list[Call]:
     """Open one sync for each schedule whose instant has come, and return what to send."""
-    persist(rt, lambda session: heartbeats.beat(session, "find_due_schedules", rt.clock.now()))
+    persist(rt, lambda session: _tick(session, rt.settings.spread, rt.clock.now()))
     if not rt.settings.scheduler_enabled:
         log.info("scheduler_disabled", setting="SCHEDULER_ENABLED")
         return []
@@ -56,22 +61,39 @@ def open_due_syncs(rt: Runtime) -> list[Call]:
     return calls
 
 
+def _tick(session: Session, spread: timedelta, now: datetime) -> None:
+    if clock_steps.was_ahead(session, now):
+        moved = _set_right(session, spread, now)
+        log.warning("clock_was_set_back", schedules=moved)
+    heartbeats.beat(session, "find_due_schedules", now)
+
+
+def _set_right(session: Session, spread: timedelta, now: datetime) -> int:
+    """Move next instants that a clock ahead has chosen back to the first one from *now* on; return how many."""
+    moved = 0
+    for schedule in schedules.later_than(session, now):
+        # An instant that is served already is passed over when it falls due.
+        with suppress(cadence.CadenceError):
+            first = next_run(schedule.seller_id, schedule.cron, schedule.zone, spread, now)
+            moved += first < schedule.next_run
+            schedule.next_run = min(first, schedule.next_run)
+    return moved
+
+
 def claim_due(session: Session, rt: Runtime, now: datetime) -> tuple[list[Call], bool]:
     """Open syncs for a batch of due schedules as far as there is room; return them, and whether to come again."""
     room = free_slots(session, rt.settings.max_concurrent)
     limit = BATCH if room is None else min(BATCH, room)
-    calls = claim(session, rt, now, limit)
-    return calls, limit > 0 and len(calls) == limit
+    due = _due(session, now, limit)
+    opened = [_claim(session, schedule, rt.settings.spread, now) for schedule in due]
+    calls = [Call(sync.id) for sync in opened if sync is not None]
+    return calls, len(due) == limit and bool(calls)
 
 
-def claim(session: Session, rt: Runtime, now: datetime, limit: int) -> list[Call]:
-    """Open syncs for at most *limit* due schedules, and move those on to their next instants."""
-    allowed = incidents.room_for(session, limit)
-    if allowed <= 0:
-        return []
-    due = schedules.due(session, now, allowed)
-    opened = (_claim(session, schedule, rt.settings.spread, now) for schedule in due)
-    return [Call(sync.id) for sync in opened if sync is not None]
+def _due(session: Session, now: datetime, limit: int) -> Sequence[SyncSchedule]:
+    """Return at most *limit* schedules that are due, fewer while an incident lasts, longest due first."""
+    allowed = incidents.room_for(session, limit, now) if limit > 0 else 0
+    return schedules.due(session, now, allowed) if allowed > 0 else []
 
 
 def _claim(session: Session, schedule: SyncSchedule, spread: timedelta, now: datetime) -> SyncLog | None:
@@ -127,20 +149,29 @@ def refill(rt: Runtime) -> list[Call]:
     if cap == 0:
         return []
 
-    def take_from_the_queue(session: Session) -> list[Call]:
+    def choose(session: Session) -> list[Call]:
         lock_claims(session)
-        free = cap - sync_logs.count_in(session, State.RUNNING)
+        now, free = rt.clock.now(), cap - sync_logs.count_in(session, State.RUNNING)
         if free <= 0:
             return []
-        waiting = sync_logs.unsent(session, free)
-        calls = [Call(sync.id, sync.urgent) for sync in waiting if sync.turns == 0]
-        if rt.settings.scheduler_enabled:
-            calls += claim(session, rt, rt.clock.now(), free - len(calls))
-        # Who has had a turn goes on when nobody waits for a first one.
-        calls += [Call(sync.id, sync.urgent) for sync in waiting if sync.turns > 0]
-        return calls[:free]
+        # Lost ones too: with every place taken again at once, recovery would never find room for them.
+        silent = sync_logs.without_message(
+            session, free, sent_before=now - rt.settings.recovery_resend, due_before=now - OVERDUE_AFTER
+        )
+        due = _due(session, now, free) if rt.settings.scheduler_enabled else []
+        # Whoever has waited longest: everybody's turn comes, however many others fall due meanwhile.
+        waiting: list[tuple[bool, datetime, SyncLog | SyncSchedule]] = [
+            *((not sync.goes_ahead, sync.waits_since, sync) for sync in silent),
+            *((True, schedule.waits_since, schedule) for schedule in due),
+        ]
+        chosen = sorted(waiting, key=lambda each: each[:2])[:free]
+        opened = (
+            each if isinstance(each, SyncLog) else _claim(session, each, rt.settings.spread, now)
+            for _, _, each in chosen
+        )
+        return [Call(sync.id, sync.urgent) for sync in opened if sync is not None]
 
-    return persist(rt, take_from_the_queue)
+    return persist(rt, choose)
 
 
 def request_sync(rt: Runtime, seller_id: int, trigger: Trigger = Trigger.MANUAL) -> tuple[Call, bool]:
@@ -177,11 +208,16 @@ def after_sync(
         schedule.blocked_code = schedule.blocked_at = None
         notifications.close(session, sync.seller_id, Topic.SYNC, now)
         return
+    is_told = incidents.is_told(session, error)
     is_blocked = schedule.blocked_code is not None
     if schedule.blocked_code == UNUSABLE or (is_blocked and not isinstance(error, AuthFailure)):
         # The block is what somebody must know of; told in its place, this would hide it.
         return
-    schedule.auth_failures = schedule.auth_failures + 1 if isinstance(error, AuthFailure) else 0
+    if not isinstance(error, AuthFailure):
+        schedule.auth_failures = 0
+    elif not is_told:
+        # What all share is nobody's key; a schedule that it blocked would need a person after it has passed.
+        schedule.auth_failures += 1
     code = error.code
     params: dict[str, Param] = {"seller": seller_name, **error.params}
     if is_blocked or schedule.auth_failures >= BLOCK_AFTER:
@@ -190,7 +226,7 @@ def after_sync(
             schedule.blocked_at = now
         schedule.blocked_code = error.code
         code, params = "schedule_blocked", {**params, "cause": error.code}
-    if incidents.is_told(session, error):
+    if is_told and not is_blocked:
         return
     if schedule.notify or schedule.blocked_code is not None:
         raise_once(

@@ -102,7 +102,7 @@ def _take(rt: Runtime, sync_id: int) -> _Job | None:
             log.warning("sync_unknown", sync_id=sync_id)
             return None
         if cap and sync.state != State.RUNNING and not schedules.has_room(session, cap):
-            sync_logs.put_off(session, sync_id, now + EARLY)
+            sync_logs.put_off(session, sync_id, now, now + EARLY)
             log.info("sync_put_off", sync_id=sync_id, setting="SCHEDULER_MAX_CONCURRENT", limit=cap)
             return None
         holder = sync_leases.take(
@@ -206,9 +206,9 @@ def credentials_of(rt: Runtime, seller_id: int) -> Credentials:
 
 def _yield_turn(rt: Runtime, holder: Holder, page: int, *, has_read: bool) -> None:
     def give_back(session: Session) -> None:
-        if not sync_leases.yield_turn(session, holder):
-            raise LeaseLost(holder)
         now = rt.clock.now()
+        if not sync_leases.yield_turn(session, holder, now):
+            raise LeaseLost(holder)
         began = sync_attempts.end_attempt(session, holder, now)
         if has_read:
             # The end of a large catalogue may be an hour away; a whole turn of pages says enough about Naver.

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dramatiq
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from actors import process
 from actors.retries import RetryTimes
 from actors.syncing import PUT_BACK_MS, carry_out
 from db.session import Database
+from services.errors import NaverMaintenance
+from services.retrying import AttemptFailed
 from tests.fakes import FakeClock
 from tests.simulator import Simulator
 from tests.world import World
@@ -29,9 +33,35 @@ def test_a_message_is_put_back_for_seconds_while_the_database_is_away(process_wi
     assert caught.value.delay == PUT_BACK_MS
 
 
+def retry_message(sync_id: int) -> dramatiq.Message[object]:
+    return dramatiq.Message(queue_name="sync.DQ", actor_name="sync_seller", args=(sync_id,), kwargs={}, options={})
+
+
+def after(middleware: RetryTimes, sync_id: int, error: BaseException) -> None:
+    """Let a message fail and be brought back in a minute, as Retries does it."""
+    broker = dramatiq.get_broker()
+    message = retry_message(sync_id)
+    middleware.after_process_message(broker, dramatiq.MessageProxy(message), exception=error)
+    middleware.after_enqueue(broker, message, 60_000)
+
+
 def test_a_retry_that_cannot_be_noted_is_left_as_it_is(process_without_database: World) -> None:
-    message: dramatiq.Message[object] = dramatiq.Message(
-        queue_name="sync.DQ", actor_name="sync_seller", args=(1,), kwargs={}, options={}
-    )
     assert isinstance(process_without_database.rt.database, Database)
-    RetryTimes().after_enqueue(dramatiq.get_broker(), message, 1000)
+    after(RetryTimes(), 1, AttemptFailed(1, 0, NaverMaintenance()))
+
+
+def test_only_a_failed_attempt_moves_the_time_of_the_next_one(naver: Simulator, migrated_database_url: str) -> None:
+    world = World.at(migrated_database_url, naver, FakeClock())
+    process.use(world.rt)
+    try:
+        world.shop().faults.add("maintenance", times=1)
+        sync = world.sync()
+        latest = sync.next_attempt_at
+        put_back = dramatiq.Retry("the database is away", delay=60_000)
+        put_back.__cause__ = OperationalError("", {}, Exception("away"))
+        after(RetryTimes(), sync.id, put_back)
+        assert world.sync_log(sync.id).next_attempt_at == latest
+        after(RetryTimes(), sync.id, AttemptFailed(sync.id, 0, NaverMaintenance()))
+        assert world.sync_log(sync.id).next_attempt_at == world.clock.now() + timedelta(minutes=1)
+    finally:
+        process.close()

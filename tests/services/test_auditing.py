@@ -216,7 +216,8 @@ def test_two_live_syncs_of_one_seller_are_found(synced: World) -> None:
     with synced.rt.database.transaction() as session:
         session.execute(text("DROP INDEX uq_sync_logs_live_seller"))
         for _ in range(2):
-            session.add(SyncLog(seller_id=1, trigger=Trigger.MANUAL, created_at=synced.clock.now()))
+            now = synced.clock.now()
+            session.add(SyncLog(seller_id=1, trigger=Trigger.MANUAL, created_at=now, queued_at=now))
     assert codes(synced) == ["two_live"]
 
 

@@ -94,6 +94,31 @@ def test_what_an_incident_held_is_let_go_within_its_window(world: World) -> None
     assert max(held) <= world.clock.now() + timedelta(minutes=10)
 
 
+def test_instants_that_a_clock_far_ahead_has_passed_over_come_all_the_same(world: World) -> None:
+    world.shop()
+    right, instant = world.clock.now(), world.schedule().next_run
+    world.clock.set_wall(right + timedelta(days=30))
+    (call,) = schedules.open_due_syncs(world.rt)
+    assert world.run(call.sync_id).state == State.SUCCEEDED
+    world.clock.set_wall(right)
+    # The one instant that was opened has had its sync; the next one is four hours later, not thirty days.
+    assert schedules.open_due_syncs(world.rt) == []
+    world.clock.set_wall(instant)
+    assert schedules.open_due_syncs(world.rt) == []
+    world.clock.set_wall(instant + timedelta(hours=4))
+    assert len(schedules.open_due_syncs(world.rt)) == 1
+
+
+def test_a_clock_that_a_sync_shows_to_have_been_ahead_is_noticed_without_its_ticks(world: World) -> None:
+    world.shop()
+    right, instant = world.clock.now(), world.schedule().next_run
+    with world.rt.database.transaction() as session:
+        assert len(schedules.claim_due(session, world.rt, right + timedelta(days=3))[0]) == 1
+    assert world.schedule().next_run > right + timedelta(days=3)
+    schedules.open_due_syncs(world.rt)
+    assert world.schedule().next_run == instant
+
+
 @pytest.mark.parametrize("seconds", [30, 59])
 def test_hosts_that_disagree_by_seconds_change_nothing(world: World, seconds: int) -> None:
     world.shop(products=1100)

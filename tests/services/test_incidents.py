@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from db.heartbeats import beat
 from db.incidents import Incident
@@ -103,18 +105,8 @@ def test_a_success_that_began_before_it_does_not_end_it(world: World) -> None:
     assert [row.resolved_at for row in world.rows(Incident)] == [None]
 
 
-def test_a_probe_that_waits_for_a_cause_of_its_own_holds_up_nobody(world: World) -> None:
-    open_shops(world)
-    all_fail(world, "ip_not_allowed")
-    (probe,) = all_fall_due(world)
-    own = name_of(world, probe)
-    world.naver.seller(own).faults.clear()
-    world.naver.seller(own).faults.add("null_contents")
-    assert world.run(probe).state == State.WAITING
-    assert len(schedules.open_due_syncs(world.rt)) == 1
-
-
-def test_a_probe_that_waits_for_the_incident_s_cause_is_the_only_one(world: World) -> None:
+@pytest.mark.parametrize("own", ["null_contents", "maintenance"])
+def test_a_probe_that_waits_for_its_next_attempt_holds_up_the_others_for_minutes_only(world: World, own: str) -> None:
     open_shops(world)
     all_fail(world)
     while world.live():
@@ -122,8 +114,45 @@ def test_a_probe_that_waits_for_the_incident_s_cause_is_the_only_one(world: Worl
         for sync in world.live():
             world.run(sync.id)
     (probe,) = all_fall_due(world)
+    shop = world.naver.seller(name_of(world, probe))
+    shop.faults.clear()
+    shop.faults.add(own)
     assert world.run(probe).state == State.WAITING
     assert schedules.open_due_syncs(world.rt) == []
+    world.clock.advance(timedelta(minutes=5, seconds=1))
+    assert len(schedules.open_due_syncs(world.rt)) == 1
+    assert world.sync_log(probe).state == State.WAITING
+
+
+def test_a_refusal_that_all_share_blocks_nobody(world: World) -> None:
+    open_shops(world)
+    all_fail(world, "authn_401")
+    while calls := [*all_fall_due(world)]:
+        if world.clock.now() > datetime(2026, 11, 25, tzinfo=UTC):
+            break
+        for sync_id in calls:
+            world.run(sync_id)
+    assert [row.code for row in world.rows(Incident)] == ["access_denied"]
+    assert world.open_notifications() == [("platform_incident", 1)]
+    assert not any(row.blocked_code for row in world.rows(SyncSchedule))
+    for name in SHOPS:
+        world.naver.seller(name).faults.clear()
+    assert world.sync(SHOPS[0]).state == State.SUCCEEDED
+    world.clock.advance(timedelta(minutes=10))
+    assert len(schedules.open_due_syncs(world.rt)) == len(SHOPS) - 1
+
+
+def test_a_key_that_is_wrong_all_the_same_is_blocked_after_it(world: World) -> None:
+    open_shops(world)
+    all_fail(world, "authn_401")
+    world.clock.advance(timedelta(seconds=1))
+    for name in SHOPS[:7]:
+        world.naver.seller(name).faults.clear()
+        assert world.sync(name).state == State.SUCCEEDED
+    for _ in range(2):
+        world.sync(SHOPS[7])
+    assert world.schedule(SHOPS[7]).blocked_code == "access_denied"
+    assert world.open_notifications() == [("schedule_blocked", 1)]
 
 
 def test_a_turn_of_pages_ends_it_before_the_end_of_a_large_catalogue(make_world: Callable[..., World]) -> None:

@@ -84,6 +84,27 @@ def test_a_dead_workers_sync_goes_on_at_the_page_where_it_stood(world: World) ->
     assert world.documents() == shop.catalogue.expected()
 
 
+def test_a_dead_workers_sync_that_the_queue_would_not_have_is_sent_by_the_next_recovery(world: World) -> None:
+    world.shop(products=1100)
+    call = schedules.request_sync(world.rt, world.id_of())[0]
+    recovery.note_sent(world.rt, [call.sync_id])
+    die(world, call, at_search=2)
+    world.clock.advance(world.rt.settings.lease + timedelta(seconds=1))
+    assert recovery.recover(world.rt) == [call]
+    recovery.note_sent(world.rt, [call.sync_id])
+    recovery.note_unsent(world.rt, [call.sync_id])
+    world.clock.advance(timedelta(minutes=1))
+    assert recovery.recover(world.rt) == [call]
+
+
+def test_who_asked_for_a_retry_at_once_is_not_put_off_by_the_queue_s_later_time(world: World) -> None:
+    world.shop().faults.add("maintenance", times=1)
+    sync = world.sync()
+    schedules.request_sync(world.rt, world.id_of())
+    recovery.note_retry(world.rt, sync.id, timedelta(minutes=6))
+    assert world.run(sync.id).state == State.SUCCEEDED
+
+
 def test_a_sync_that_has_killed_its_worker_three_times_has_failed(world: World) -> None:
     world.shop(products=600)
     call = schedules.request_sync(world.rt, world.id_of())[0]

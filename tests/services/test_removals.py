@@ -65,6 +65,14 @@ def test_where_naver_refuses_to_be_asked_by_number_the_next_pass_must_agree(worl
     assert not set(lost) & world.products().keys()
 
 
+def test_where_naver_fails_when_asked_by_number_the_pass_is_proven_all_the_same(world: World) -> None:
+    shrink(world, gone=3)
+    shop = world.naver.seller("한빛상회")
+    after_search(world, 1, lambda: shop.faults.add("internal"))
+    sync = world.sync()
+    assert (sync.state, sync.failures, sync.removed, sync.held) == (State.SUCCEEDED, 0, 0, 3)
+
+
 def test_a_product_that_naver_shows_as_deleted_when_asked_for_is_gone(world: World) -> None:
     shop = world.shop(products=40)
     world.sync()

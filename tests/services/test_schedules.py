@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ import pytest
 
 from db.schedules import SyncSchedule
 from db.sync_logs import State, SyncLog
-from services import cadence, schedules, sellers
+from services import cadence, recovery, schedules, sellers
 from services.schedules import Call
 from tests.world import World
 
@@ -277,6 +277,81 @@ def test_with_a_cap_a_long_sync_lets_the_others_have_their_turn(make_world: Call
     assert order[0] == world.id_of("작은 가게")
     assert set(order[1:]) == {world.id_of("큰 가게")}
     assert [sync.state for sync in world.rows(SyncLog)] == [State.SUCCEEDED, State.SUCCEEDED]
+
+
+def work_in_saturation(world: World, calls: list[Call], rounds: int, *, always_due: Sequence[str]) -> list[int]:
+    """Let a cap of one be used up all the time while recovery and ticker look; return whose turn it was each time."""
+    order: list[int] = []
+    seller_ids = [world.id_of(name) for name in always_due]
+
+    def fall_due() -> None:
+        with world.rt.database.transaction() as session:
+            for seller_id in seller_ids:
+                schedule = session.get_one(SyncSchedule, seller_id)
+                schedule.next_run = min(schedule.next_run, world.clock.now())
+
+    def tick() -> None:
+        # In mid-sync: with the only place taken, neither finds room.
+        world.clock.advance(timedelta(seconds=20))
+        assert recovery.recover(world.rt) == schedules.open_due_syncs(world.rt) == []
+
+    while calls and len(order) < rounds:
+        world.clock.advance(timedelta(seconds=1))
+        fall_due()
+        world.meter.requests.clear()
+        world.meter.on_request = {("token", 1): tick}
+        order.append(world.sync_log(calls[0].sync_id).seller_id)
+        calls = world.turn(calls[0].sync_id).calls
+        recovery.note_sent(world.rt, [call.sync_id for call in calls])
+    world.meter.on_request = {}
+    return order
+
+
+SMALL = ("작은 가게 1", "작은 가게 2", "작은 가게 3")
+
+
+@pytest.fixture
+def full(make_world: Callable[..., World]) -> World:
+    """A fleet with one place, and three sellers who always want it."""
+    world = make_world(max_concurrent=1, slice=timedelta(seconds=0.5))
+    for name in SMALL:
+        world.shop(name, products=5)
+    return world
+
+
+def first_call(world: World) -> list[Call]:
+    call, _ = schedules.request_sync(world.rt, world.id_of(SMALL[0]))
+    recovery.note_sent(world.rt, [call.sync_id])
+    return [call]
+
+
+def test_with_every_place_always_taken_a_long_sync_goes_on_all_the_same(full: World) -> None:
+    full.shop("큰 가게", products=3000)
+    long, _ = schedules.request_sync(full.rt, full.id_of("큰 가게"))
+    order = work_in_saturation(full, [long], 40, always_due=SMALL)
+    assert full.sync_log(long.sync_id).state == State.SUCCEEDED
+    assert {full.id_of(name) for name in SMALL} < set(order)
+
+
+def test_with_every_place_always_taken_a_lost_message_is_found(full: World) -> None:
+    full.shop("잃은 가게", products=5)
+    lost, _ = schedules.request_sync(full.rt, full.id_of("잃은 가게"))
+    recovery.note_sent(full.rt, [lost.sync_id])
+    work_in_saturation(full, first_call(full), 40, always_due=SMALL)
+    assert full.sync_log(lost.sync_id).state == State.SUCCEEDED
+
+
+def test_with_every_place_always_taken_a_lost_retry_is_found(full: World) -> None:
+    full.shop("잃은 가게", products=5).faults.add("maintenance", times=1)
+    lost = full.sync("잃은 가게")
+    recovery.note_sent(full.rt, [lost.id])
+    work_in_saturation(full, first_call(full), 80, always_due=SMALL)
+    assert full.sync_log(lost.id).state == State.SUCCEEDED
+
+
+def test_with_every_place_always_taken_turns_come_in_the_order_of_waiting(full: World) -> None:
+    order = work_in_saturation(full, first_call(full), 31, always_due=SMALL)
+    assert all(len(set(three)) == 3 for three in zip(order[1:], order[2:], order[3:], strict=False))
 
 
 def test_a_success_that_ends_a_block_serves_what_was_missed(world: World) -> None:
