@@ -9,13 +9,13 @@ from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq.brokers.stub import StubBroker
 from dramatiq.common import q_name
-from dramatiq.middleware import Retries, SkipMessage
+from dramatiq.middleware import SkipMessage
 
-from actors.broker import make_broker
+from actors.broker import InProcessBroker, Queue, make_broker
 from actors.intake import MAX_BYTES, find_flaw
 from actors.process import prepare
+from actors.retries import RetryTimes
 from tests.actors.strangers import LONG_AGO_MS, strangers
 
 OURS: dict[str, Any] = {
@@ -92,8 +92,13 @@ def test_a_body_beyond_all_measure_is_not_even_read() -> None:
 def test_no_middleware_stumbles_over_a_message_that_was_let_in(quiet: None) -> None:
     """Middleware that raises is only logged, and what it was there for does not happen: the message is lost."""
     broker = make_broker(prepare())
-    assert isinstance(broker, StubBroker)
+    assert isinstance(broker, InProcessBroker)
+    broker.hosted = True
     broker.actors = dramatiq.get_broker().actors
+    for queue in Queue:
+        broker.declare_queue(queue)
+    # It would write to a row, and there is no database here.
+    broker.middleware = [each for each in broker.middleware if not isinstance(each, RetryTimes)]
     tally: Counter[str | None] = Counter()
     for stranger in strangers(seed=1, count=15_000, sync_ids=[1, 2]):
         flaw = find_flaw(stranger.body, stranger.queue, broker.actors)
@@ -114,8 +119,4 @@ def work_on(message: dramatiq.MessageProxy, broker: dramatiq.Broker) -> None:
         with contextlib.suppress(SkipMessage):
             middleware.before_process_message(broker, message)
     for middleware in reversed(broker.middleware):
-        # Retries would put it on a queue; the count is what it takes from the message.
-        if isinstance(middleware, Retries):
-            assert message.options.get("retries", 0) >= 0
-        else:
-            middleware.after_process_message(broker, message, exception=RuntimeError())
+        middleware.after_process_message(broker, message, exception=RuntimeError())
