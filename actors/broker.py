@@ -11,7 +11,6 @@ from dramatiq.middleware import AgeLimit, Middleware, Retries, TimeLimit
 from periodiq import PeriodiqMiddleware
 
 from actors.exporter import Exporter
-from actors.intake import Intake
 from actors.lifecycle import Lifecycle, PrefetchAsManyAsThreads
 from actors.rabbitmq import StrictRabbitmqBroker
 from actors.retries import RetryTimes
@@ -63,7 +62,6 @@ def make_broker(settings: Settings) -> dramatiq.Broker:
         PrefetchAsManyAsThreads(),  # no message waits behind a busy thread while another worker idles
         AgeLimit(),  # lets a tick that nobody could take in time go
         TimeLimit(time_limit=TIME_LIMIT_MS),  # the last resort against a call that never returns
-        Intake(),  # what strangers put on a queue goes no further
         PeriodiqMiddleware(skip_delay=TICK_MAX_AGE_S),  # knows the option `periodic`, skips stale ticks
         Watchdog(),  # a process with a dead thread would hold messages and do nothing
         Exporter(),  # serves the counters of all workers on one port
