@@ -336,18 +336,18 @@ def newest_syncs(session: Session) -> dict[int, SyncLog]:
     return {sync.seller_id: sync for sync in session.scalars(select(SyncLog).where(SyncLog.id.in_(newest)))}
 
 
-def last_writer(session: Session, seller_id: int, before_id: int) -> SyncLog | None:
-    """Return the newest sync before *before_id* that succeeded or that wrote a product row."""
-    return session.scalar(
+def last_writer(session: Session, seller_id: int, before_id: int | None = None) -> SyncLog | None:
+    """Return the newest sync, before *before_id* where it is given, that succeeded or that wrote a product row."""
+    query = (
         select(SyncLog)
         .where(
             SyncLog.seller_id == seller_id,
-            SyncLog.id < before_id,
             or_(SyncLog.state == State.SUCCEEDED, SyncLog.added + SyncLog.changed + SyncLog.restored > 0),
         )
         .order_by(SyncLog.id.desc())
         .limit(1)
     )
+    return session.scalar(query if before_id is None else query.where(SyncLog.id < before_id))
 
 
 def recent_syncs(

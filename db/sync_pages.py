@@ -31,6 +31,8 @@ class SyncPage(Base):
     body_hash: Mapped[bytes] = mapped_column(LargeBinary(16))
     product_nos: Mapped[bytes] = mapped_column(LargeBinary)
     """The origin product numbers on it, 8 bytes each, little-endian."""
+    rows_hash: Mapped[bytes] = mapped_column(LargeBinary(16))
+    """Over the content hashes that the rows of these products have since it was written."""
 
 
 def pack(numbers: Iterable[int]) -> bytes:
@@ -59,6 +61,11 @@ def page_hashes(session: Session, sync_id: int) -> dict[int, bytes]:
 def page_of(session: Session, sync_id: int, number: int) -> SyncPage | None:
     """Return one page of a sync."""
     return session.get(SyncPage, (sync_id, number))
+
+
+def pages_of(session: Session, sync_id: int) -> Sequence[SyncPage]:
+    """Return the pages of a sync, first to last."""
+    return session.scalars(select(SyncPage).where(SyncPage.sync_id == sync_id).order_by(SyncPage.number)).all()
 
 
 def products_seen(session: Session, sync_id: int) -> set[int]:

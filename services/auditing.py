@@ -16,11 +16,15 @@ from sqlalchemy.orm import Session
 from db import audits, incidents, products, schedules, sync_logs, sync_pages
 from db.sellers import Seller
 from db.sync_logs import State
+from db.sync_pages import pages_of, unpack
 from services import invariants, recovery
 from services.invariants import Finding, Fleet, ProvenPass
 from services.runtime import Runtime
 
 log = structlog.get_logger(__name__)
+
+OF_THE_CATALOGUE = frozenset({"pages_lost", "products_lost"})
+"""Findings about what a seller's last proven pass saw."""
 
 BATCH = 500
 """Rows of one seller that are read at once: products, ended syncs."""
@@ -52,12 +56,19 @@ def audit(rt: Runtime, *, catalogues: bool = True) -> list[Finding]:
 def _audit_seller(rt: Runtime, seller: Seller, *, catalogues: bool) -> Iterator[Finding]:
     yield from invariants.check_credential(seller, rt.keyring)
     with rt.database.snapshot() as session:
-        yield from list(_present(session, rt, seller, rt.clock.now()))
+        at_present = list(_present(session, rt, seller, rt.clock.now()))
+    yield from at_present
     yield from _history(rt, seller)
-    if catalogues:
+    if not catalogues:
+        return
+    with rt.database.snapshot() as session:
+        yield from list(invariants.check_texts(audits.texts_of_seller(session, seller.id), seller))
+    damaged = list(_products(rt, seller))
+    yield from damaged
+    # What is lost or damaged differs from what was read, too; said once.
+    if not damaged and not OF_THE_CATALOGUE.intersection(finding.code for finding in at_present):
         with rt.database.snapshot() as session:
-            yield from list(invariants.check_texts(audits.texts_of_seller(session, seller.id), seller))
-        yield from _products(rt, seller)
+            yield from list(_content(session, rt, seller, rt.clock.now()))
 
 
 def _present(session: Session, rt: Runtime, seller: Seller, now: datetime) -> Iterator[Finding]:
@@ -93,6 +104,23 @@ def _present(session: Session, rt: Runtime, seller: Seller, now: datetime) -> It
         yield invariants.of(seller, "pages_kept", count=len(keeping), ids=invariants.shown(sorted(keeping)))
     if twice:
         yield invariants.of(seller, "instant_twice", count=len(twice), at=twice[0])
+
+
+def _content(session: Session, rt: Runtime, seller: Seller, now: datetime) -> Iterator[Finding]:
+    """Yield where the rows are not what the last proven pass read, as far as nobody has written since."""
+    writer = sync_logs.last_writer(session, seller.id)
+    # Of what has been forgotten, nobody knows what it wrote.
+    if writer is None or writer.finished_at is None or now - writer.finished_at >= _kept(rt):
+        return
+    if writer.state != State.SUCCEEDED:
+        return
+    stored = pages_of(session, writer.id)
+    hashes: dict[int, bytes] = {}
+    for page in stored:
+        known = products.known_products(session, seller.id, unpack(page.product_nos))
+        hashes |= {number: product.content_hash for number, product in known.items()}
+    as_read = [(page.number, unpack(page.product_nos), page.rows_hash) for page in stored]
+    yield from invariants.check_content(seller, writer, as_read, hashes)
 
 
 def _kept(rt: Runtime) -> timedelta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from db.products import KnownProduct
@@ -40,6 +41,11 @@ def compare(items: Iterable[Item], known: Mapping[int, KnownProduct]) -> PageNew
         else:
             unchanged += 1
     return PageNews(news.added, news.changed, news.restored, unchanged)
+
+
+def rows_hash(content_hashes: Iterable[bytes]) -> bytes:
+    """Return 16 bytes over the content hashes of a page's products, in their order."""
+    return blake2b(b"".join(content_hashes), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

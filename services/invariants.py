@@ -7,6 +7,7 @@ Pure: rows in, findings out. Which rows are looked at, and when, is services/aud
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from db.sellers import Seller
 from db.sync_attempts import SyncAttempt
 from db.sync_logs import LIVE, State, SyncLog
 from services import cadence, pages
+from services.catalogue import rows_hash
 from services.credentials import Keyring
 from services.errors import CredentialsUnreadable
 from services.naver.products import PARSER_VERSION, Item
@@ -242,6 +244,26 @@ def check_catalogue(seller: Seller, proven: ProvenPass, present: Mapping[int, bo
     extra = sorted(present.keys() - proven.seen)
     if proven.came_since is not None and len(extra) > sync.held + proven.came_since:
         yield of(seller, "products_unseen", ids=sync.id, count=len(extra), products=shown(extra))
+
+
+def check_content(
+    seller: Seller, sync: SyncLog, stored: Sequence[tuple[int, Sequence[int], bytes]], hashes: Mapping[int, bytes]
+) -> Iterator[Finding]:
+    """
+    Yield where product rows say something else than the last proven pass read, nobody having written since.
+
+    *stored* are its pages: number, product numbers, hash over the rows. *hashes* are the content hashes of the
+    products' rows. A product that stood on two pages, having moved, has the content of one of them.
+    """
+    places = Counter(number for _, numbers, _ in stored for number in numbers)
+    stale = [
+        page
+        for page, numbers, expected in stored
+        if all(places[number] == 1 for number in numbers)
+        and rows_hash(hashes[number] for number in numbers if number in hashes) != expected
+    ]
+    if stale:
+        yield of(seller, "content_stale", ids=sync.id, count=len(stale), pages=shown(stale))
 
 
 def is_damaged(product: StoredProduct) -> bool:

@@ -53,13 +53,14 @@ def write_page(session: Session, walk: Pass, page: Page, now: datetime, lease_un
         # By this very worker: its commit went through, and only the answer to it was lost.
         return written.total_elements, PageNews([], [], [], 0)
     if page.unchanged:
-        total, news, numbers = _as_before(session, walk, page)
+        total, news, numbers, rows = _as_before(session, walk, page)
     else:
         total, numbers = page.total_elements, [item.product_no for item in page.items]
         news = catalogue.compare(page.items, products.known_products(session, walk.seller_id, numbers))
         _write_news(session, walk, news, now)
         _write_rejects(session, walk, page)
         numbers += [each.product_no for each in page.rejected if each.product_no is not None]
+        rows = catalogue.rows_hash(item.content_hash for item in page.items)
     session.add(
         SyncPage(
             sync_id=walk.holder.sync_id,
@@ -67,6 +68,7 @@ def write_page(session: Session, walk: Pass, page: Page, now: datetime, lease_un
             total_elements=total,
             body_hash=page.body_hash,
             product_nos=sync_pages.pack(numbers),
+            rows_hash=rows,
         )
     )
     counts: dict[str, Any] = {
@@ -84,12 +86,12 @@ def write_page(session: Session, walk: Pass, page: Page, now: datetime, lease_un
     return total, news
 
 
-def _as_before(session: Session, walk: Pass, page: Page) -> tuple[int, PageNews, list[int]]:
+def _as_before(session: Session, walk: Pass, page: Page) -> tuple[int, PageNews, list[int], bytes]:
     before = None if walk.baseline_id is None else sync_pages.page_of(session, walk.baseline_id, page.number)
     if before is None:
         raise LookupError(f"page {page.number} was taken for unchanged, but sync {walk.baseline_id} does not have it")
     numbers = list(sync_pages.unpack(before.product_nos))
-    return before.total_elements, PageNews([], [], [], len(numbers)), numbers
+    return before.total_elements, PageNews([], [], [], len(numbers)), numbers, before.rows_hash
 
 
 def _write_news(session: Session, walk: Pass, news: PageNews, now: datetime) -> None:

@@ -73,7 +73,7 @@ def test_writers_wait_for_each_other(database: Database) -> None:
 
 def test_foreign_keys_are_kept(database: Database) -> None:
     with pytest.raises(IntegrityError), database.transaction() as session:
-        session.execute(text("INSERT INTO sync_pages VALUES (1, 1, 0, '', '')"))
+        session.execute(text("INSERT INTO sync_pages VALUES (1, 1, 0, '', '', '')"))
 
 
 @pytest.mark.parametrize("value", [None, 12, "12", 1.5, True, {"a": [1, None]}, "가"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, text, update
 
+from db import products
 from db.heartbeats import Heartbeat
 from db.incidents import Incident
 from db.notifications import Notification
@@ -19,6 +20,7 @@ from db.sync_attempts import SyncAttempt
 from db.sync_logs import State, SyncLog, Trigger
 from db.sync_pages import SyncPage
 from services import auditing, cadence, invariants, recovery, removals, schedules, sellers, syncing
+from services.catalogue import rows_hash
 from services.texts import Sentence, Texts, catalogue
 from tests.services.test_recovery import die
 from tests.world import World
@@ -210,6 +212,26 @@ def test_a_block_that_nobody_is_told_of_is_found(synced: World) -> None:
 def test_a_seller_without_a_schedule_is_found(synced: World) -> None:
     forget(synced, SyncSchedule)
     assert codes(synced) == ["no_schedule"]
+
+
+def test_a_change_that_was_read_and_not_stored_is_found(synced: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = synced.naver.seller("한빛상회")
+    shop.catalogue.change_price(shop.catalogue.numbers()[0], 77)
+    monkeypatch.setattr(products, "update_products", lambda *_: None)
+    assert synced.sync().state == State.SUCCEEDED
+    assert codes(synced) == ["content_stale"]
+    # Its page is taken for unchanged from now on.
+    assert synced.sync().state == State.SUCCEEDED
+    assert codes(synced) == ["content_stale"]
+
+
+def test_a_page_is_compared_unless_a_product_of_it_stood_on_another_too(synced: World) -> None:
+    seller, sync = synced.rows(Seller)[0], synced.rows(SyncLog)[0]
+    hashes = {1: b"one", 2: b"two", 3: b"three"}
+    moved = [(1, [1, 2], b"as it was"), (2, [2], rows_hash([b"two"]))]
+    stale = [(3, [3], b"as it was")]
+    found = invariants.check_content(seller, sync, [*moved, *stale], hashes)
+    assert [(each.code, each.params["pages"]) for each in found] == [("content_stale", "3")]
 
 
 def test_two_live_syncs_of_one_seller_are_found(synced: World) -> None:

@@ -288,6 +288,7 @@ def upgrade() -> None:
         sa.Column("total_elements", sa.BigInteger(), nullable=False),
         sa.Column("body_hash", sa.LargeBinary(length=16), nullable=False),
         sa.Column("product_nos", sa.LargeBinary(), nullable=False),
+        sa.Column("rows_hash", sa.LargeBinary(length=16), nullable=False),
         sa.ForeignKeyConstraint(
             ["sync_id"], ["sync_logs.id"], name="fk_sync_pages_sync_id_sync_logs", ondelete="CASCADE"
         ),
