@@ -6,12 +6,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import dramatiq
+import structlog
 from periodiq import cron
 
 from actors import process
 from actors.broker import TICK_MAX_AGE_S, Queue
-from actors.syncing import send
+from actors.syncing import QUEUE_IS_AWAY, send
 from services import recovery, retention, schedules
+
+log = structlog.get_logger(__name__)
+
+HALF_A_MINUTE_MS = 30_000
 
 MINUTES = process.prepare().check_interval // timedelta(minutes=1)
 
@@ -36,6 +41,23 @@ def find_due_schedules() -> None:
 @periodic("* * * * *")
 def recover_stalled_syncs() -> None:
     """Send again whatever has lost its message or its worker."""
+    # First, so that a recovery that fails is tried again soon.
+    try:
+        recover_between_ticks.send_with_options(delay=HALF_A_MINUTE_MS)
+    except QUEUE_IS_AWAY as error:
+        log.warning("queue_away", kind=type(error).__name__)
+    recover_between_ticks()
+
+
+@dramatiq.actor(
+    queue_name=Queue.SCHEDULER, max_retries=0, max_age=HALF_A_MINUTE_MS + TICK_MAX_AGE_S * 1000, priority=-20
+)
+def recover_between_ticks() -> None:
+    """
+    Do the same half a minute later, for nothing ticks more often than once a minute.
+
+    A killed worker's sync goes on within 2.5 minutes: a lease of 90 seconds, and the time until somebody looks.
+    """
     send(recovery.recover(process.runtime()))
 
 

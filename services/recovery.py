@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
 
 from db import clock_steps, heartbeats, sync_logs
 from db.session import lock_claims
-from db.sync_logs import State
+from db.sync_logs import State, SyncLog
 from services import incidents, outcomes
 from services.persistence import persist
 from services.runtime import Runtime
@@ -46,7 +47,7 @@ def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
     stalled = []
     for sync in sync_logs.stalled(session, now, resend_before, LIMIT):
         if sync.deaths + 1 >= MAX_DEATHS:
-            outcomes.bury(rt, session, sync, now)
+            _bury(session, rt, sync, now)
         else:
             stalled.append(sync)
     silent = sync_logs.without_message(session, room, sent_before=resend_before, due_before=now - OVERDUE_AFTER)
@@ -54,6 +55,15 @@ def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
         overdue = sum(sync.state == State.WAITING for sync in silent)
         log.info("syncs_recovered", stalled=len(stalled), overdue=overdue, unsent=len(silent) - overdue)
     return [Call(sync.id, sync.urgent) for sync in (*stalled, *silent)]
+
+
+def _bury(session: Session, rt: Runtime, sync: SyncLog, now: datetime) -> None:
+    try:
+        with session.begin_nested():
+            outcomes.bury(rt, session, sync, now)
+    except (IntegrityError, InvalidRequestError):
+        # Rows that do not fit together: one of them must not keep all others from their recovery.
+        log.exception("sync_not_buried", sync_id=sync.id)
 
 
 def unsent_calls(rt: Runtime, *, sent_before: datetime | None = None) -> list[Call]:

@@ -106,8 +106,8 @@ def test_thousands_of_messages_of_strangers_harm_nobody(
 
     master.terminate()
     assert master.wait(60) == 0
-    # What a worker holds comes back when it ends.
-    assert set(waiting(virtual_host).values()) == {0}
+    # What a worker holds comes back when it ends; the ticks among it have sent their second look.
+    assert {name for name, count in waiting(virtual_host).items() if count} <= {"scheduler.DQ"}
     log = fleet.log_text()
     assert log.count('"event": "workers_started"') == 1
     # Each was refused once: none came back.

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
+from db.sync_attempts import SyncAttempt
 from db.sync_logs import State
 from services import recovery, schedules
 from services.schedules import Call
@@ -120,6 +122,20 @@ def test_a_sync_that_has_killed_its_worker_three_times_has_failed(world: World) 
     assert [row.code for row in world.attempts(sync.id)] == ["worker_died"] * 3
 
 
+def test_rows_that_do_not_fit_together_keep_no_other_sync_from_its_recovery(world: World) -> None:
+    world.shop("상한 가게", products=600)
+    call = schedules.request_sync(world.rt, world.id_of("상한 가게"))[0]
+    for _ in range(3):
+        recovery.note_sent(world.rt, [call.sync_id])
+        die(world, call, at_search=1)
+        world.clock.advance(world.rt.settings.lease + timedelta(seconds=1))
+    with world.rt.database.transaction() as session:
+        session.execute(delete(SyncAttempt))
+    other = queued(world)
+    assert recovery.recover(world.rt) == [other]
+    assert world.sync_log(call.sync_id).state == State.RUNNING
+
+
 def test_recovery_sends_no_more_than_there_is_room_for(make_world: Callable[..., World]) -> None:
     world = make_world(max_concurrent=1)
     for number in range(3):
@@ -145,9 +161,11 @@ def test_by_default_a_killed_worker_s_sync_goes_on_within_two_and_a_half_minutes
     killed_at = world.clock.now()
     found: list[Call] = []
     while not found:
-        # periodiq ticks at the full minute.
-        world.clock.set_wall(world.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1))
+        # periodiq ticks at the full minute, and that tick looks once more half a minute later.
+        now = world.clock.now()
+        world.clock.set_wall(now.replace(second=now.second // 30 * 30, microsecond=0) + timedelta(seconds=30))
         found = recovery.recover(world.rt)
-    assert world.clock.now() - killed_at <= timedelta(seconds=150)
+    # Half a minute is left for the queue, and for a worker to be free.
+    assert world.clock.now() - killed_at <= timedelta(seconds=120)
     assert world.run(call.sync_id).state == State.SUCCEEDED
     assert world.searches() == [1, 2, 2]
