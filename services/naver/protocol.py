@@ -52,8 +52,12 @@ PAGE_SIZE = 500
 MAX_BODY = 64 * 1024 * 1024
 """Bytes. A full page of the documented fields comes to about 1 MiB; above this it is no page."""
 
-SKEW_ALLOWANCE = timedelta(seconds=3)
-"""Naver refuses a time stamp from the future, and takes one up to 5 minutes old."""
+SKEW_ALLOWANCE = timedelta(seconds=60)
+"""
+Naver refuses a time stamp from the future, and takes one up to 5 minutes old (its answer to question 357).
+
+Taken off each stamp, it lets a host work whose clock is up to a minute fast, or four minutes slow.
+"""
 
 TOKEN_LIFETIME = timedelta(hours=3)
 """As documented; what claims to live longer is not believed."""
