@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db import heartbeats, incidents, migration, schedules, sellers, sync_logs
+from db.clock_steps import SLACK
 from db.migration import DatabaseUnreachable, SchemaMismatch
 from db.session import Database
 from services.credentials import Keyring
@@ -143,6 +144,8 @@ def _ticks(session: Session, settings: Settings, now: datetime) -> Iterator[Find
             yield Finding("ticks", Level.FAIL, "ticks_never", {"actor": name})
         elif now - last[name] > allowed:
             yield Finding("ticks", Level.FAIL, "ticks_late", {"actor": name, "at": last[name]})
+        elif last[name] > now + SLACK:
+            yield Finding("ticks", Level.WARN, "ticks_ahead", {"actor": name, "at": last[name]})
         else:
             yield Finding("ticks", Level.OK, "ticks_ok", {"actor": name, "at": last[name]})
     pruned = last.get("prune_history")

@@ -41,7 +41,7 @@ def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
         hold=incidents.release_over(rt.settings.spread),
     )
     if ahead:
-        log.warning("clock_was_set_back", instants=ahead)
+        log.warning("clock_was_ahead", instants=ahead)
     room = _room(rt, session)
     resend_before = now - rt.settings.recovery_resend
     stalled = []

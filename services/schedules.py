@@ -64,7 +64,7 @@ def open_due_syncs(rt: Runtime) -> list[Call]:
 def _tick(session: Session, spread: timedelta, now: datetime) -> None:
     if clock_steps.was_ahead(session, now):
         moved = _set_right(session, spread, now)
-        log.warning("clock_was_set_back", schedules=moved)
+        log.warning("clock_was_ahead", schedules=moved)
     heartbeats.beat(session, "find_due_schedules", now)
 
 

@@ -45,6 +45,14 @@ def test_ticks_are_late_after_two_of_them_and_a_minute(world: World) -> None:
     assert found(world)["ticks_late"][0] is Level.FAIL
 
 
+def test_ticks_from_a_time_yet_to_come_tell_of_a_wrong_clock(world: World) -> None:
+    be_alive(world)
+    world.clock.set_wall(world.clock.now() - timedelta(seconds=59))
+    assert "ticks_ahead" not in found(world)
+    world.clock.set_wall(world.clock.now() - timedelta(seconds=2))
+    assert found(world)["ticks_ahead"][0] is Level.WARN
+
+
 def test_history_that_is_not_pruned_for_two_days_is_told(world: World) -> None:
     be_alive(world)
     world.clock.advance(timedelta(hours=49))
