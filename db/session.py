@@ -118,6 +118,15 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
         f" -c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_MS}"
     )
+    arguments = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "gconnect",
+        # A dead path is noticed within half a minute instead of the kernel's two hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
     return create_engine(
         url,
         pool_size=pool_size,
@@ -125,14 +134,10 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=True,
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": options,
-            "application_name": "gconnect",
-            # A dead path is noticed within half a minute instead of the kernel's two hours.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
+            # Arguments would stand above the URL without a word: what the operator said there counts.
+            **{name: value for name, value in arguments.items() if name not in url.query},
+            # Of one that is given twice, the server takes the last.
+            "options": " ".join([options, *url.normalized_query.get("options", ())]),
         },
         # What was to be written stays out of error texts and logs.
         hide_parameters=True,
