@@ -16,6 +16,7 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 15
+"""How long a transaction waits for a connection of the pool."""
 
 
 class Database:
@@ -27,12 +28,12 @@ class Database:
         self._snapshots = sessionmaker(_of_one_moment(engine), expire_on_commit=False)
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 8) -> Database:
+    def open(cls, url: str, *, pool_size: int = 8, pool_timeout_s: float = POOL_TIMEOUT_S) -> Database:
         """Return the database at *url*; nothing is connected before the first transaction."""
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return cls(_sqlite(parsed, pool_size))
-        return cls(_postgresql(parsed, pool_size))
+            return cls(_sqlite(parsed, pool_size, pool_timeout_s))
+        return cls(_postgresql(parsed, pool_size, pool_timeout_s))
 
     @property
     def dialect(self) -> str:
@@ -76,14 +77,14 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _sqlite(url: URL, pool_size: int) -> Engine:
+def _sqlite(url: URL, pool_size: int, pool_timeout_s: float) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         # What was to be written stays out of error texts and logs.
         hide_parameters=True,
         json_serializer=_dumps,
@@ -111,7 +112,7 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, pool_size: int) -> Engine:
+def _postgresql(url: URL, pool_size: int, pool_timeout_s: float) -> Engine:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     options = (
@@ -131,7 +132,7 @@ def _postgresql(url: URL, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=2,
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         pool_pre_ping=True,
         connect_args={
             # Arguments would stand above the URL without a word: what the operator said there counts.
