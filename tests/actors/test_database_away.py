@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import dramatiq
 import pytest
+from structlog.testing import capture_logs
 
-from actors import process
+from actors import process, scheduling
 from actors.retries import RetryTimes
 from actors.syncing import PUT_BACK_MS, carry_out
 from db.session import Database
@@ -35,3 +36,20 @@ def test_a_retry_that_cannot_be_noted_is_left_as_it_is(process_without_database:
     )
     assert isinstance(process_without_database.rt.database, Database)
     RetryTimes().after_enqueue(dramatiq.get_broker(), message, 1000)
+
+
+@pytest.mark.parametrize(
+    "tick", [scheduling.find_due_schedules, scheduling.recover_stalled_syncs, scheduling.prune_history]
+)
+def test_a_tick_without_a_database_is_let_go_in_a_line(
+    process_without_database: World, tick: dramatiq.Actor[[], None]
+) -> None:
+    with capture_logs() as logs:
+        tick()
+    (line,) = (each for each in logs if each["event"] != "database_away")
+    assert line == {
+        "event": "tick_let_go",
+        "log_level": "error",
+        "actor": tick.actor_name,
+        "kind": "OperationalError",
+    }
