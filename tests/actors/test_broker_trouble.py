@@ -203,7 +203,7 @@ def test_a_queued_sync_whose_message_was_purged_is_sent_again(watch: Watch, virt
 def test_a_queue_that_takes_no_messages_for_a_while_holds_syncs_up_and_loses_none(
     make_watch: Callable[..., Watch], world: World, rabbitmq: PrivateRabbitMQ, virtual_host: str
 ) -> None:
-    impatient = virtual_host + "?blocked_connection_timeout=1&connection_attempts=1"
+    impatient = virtual_host + "?blocked_connection_timeout=0.5&connection_attempts=1"
     # After a page the sync is sent on: there is something to be published.
     watch = make_watch(SYNC_SLICE_SECONDS="0.1", RABBITMQ_URL=impatient)
     watch.start_workers()
