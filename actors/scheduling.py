@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 
 import dramatiq
 import structlog
@@ -13,6 +14,7 @@ from actors import process
 from actors.broker import TICK_MAX_AGE_S, Queue
 from actors.syncing import QUEUE_IS_AWAY, send
 from services import recovery, retention, schedules
+from services.persistence import PASSING
 
 log = structlog.get_logger(__name__)
 
@@ -21,15 +23,32 @@ HALF_A_MINUTE_MS = 30_000
 MINUTES = process.prepare().check_interval // timedelta(minutes=1)
 
 
-def periodic(spec: str) -> Callable[[Callable[[], None]], dramatiq.Actor[[], None]]:
+Tick = Callable[[], None]
+
+
+def let_go(tick: Tick) -> Tick:
+    """Let a tick that meets no database end with a line in the log: the next one comes."""
+
+    @wraps(tick)
+    def tick_or_let_go() -> None:
+        try:
+            tick()
+        except PASSING as trouble:
+            log.error("tick_let_go", actor=tick.__name__, kind=type(trouble).__name__)  # noqa: TRY400
+
+    return tick_or_let_go
+
+
+def periodic(spec: str) -> Callable[[Tick], dramatiq.Actor[[], None]]:
     """Declare an actor that ticks by *spec*; a tick that fails is not retried, the next one comes."""
-    return dramatiq.actor(
+    declare = dramatiq.actor(
         queue_name=Queue.SCHEDULER,
         periodic=cron(spec),
         max_retries=0,
         max_age=TICK_MAX_AGE_S * 1000,
         priority=-20,
     )
+    return lambda tick: declare(let_go(tick))
 
 
 @periodic("0 * * * *" if MINUTES == 60 else f"*/{MINUTES} * * * *")
@@ -46,12 +65,13 @@ def recover_stalled_syncs() -> None:
         recover_between_ticks.send_with_options(delay=HALF_A_MINUTE_MS)
     except QUEUE_IS_AWAY as error:
         log.warning("queue_away", kind=type(error).__name__)
-    recover_between_ticks()
+    send(recovery.recover(process.runtime()))
 
 
 @dramatiq.actor(
     queue_name=Queue.SCHEDULER, max_retries=0, max_age=HALF_A_MINUTE_MS + TICK_MAX_AGE_S * 1000, priority=-20
 )
+@let_go
 def recover_between_ticks() -> None:
     """
     Do the same half a minute later, for nothing ticks more often than once a minute.

@@ -16,6 +16,7 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 15
+"""How long a transaction waits for a connection of the pool."""
 
 
 class Database:
@@ -27,12 +28,12 @@ class Database:
         self._snapshots = sessionmaker(_of_one_moment(engine), expire_on_commit=False)
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 8) -> Database:
+    def open(cls, url: str, *, pool_size: int = 8, pool_timeout_s: float = POOL_TIMEOUT_S) -> Database:
         """Return the database at *url*; nothing is connected before the first transaction."""
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return cls(_sqlite(parsed, pool_size))
-        return cls(_postgresql(parsed, pool_size))
+            return cls(_sqlite(parsed, pool_size, pool_timeout_s))
+        return cls(_postgresql(parsed, pool_size, pool_timeout_s))
 
     @property
     def dialect(self) -> str:
@@ -76,14 +77,14 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _sqlite(url: URL, pool_size: int) -> Engine:
+def _sqlite(url: URL, pool_size: int, pool_timeout_s: float) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         # What was to be written stays out of error texts and logs.
         hide_parameters=True,
         json_serializer=_dumps,
@@ -111,28 +112,33 @@ def _sqlite(url: URL, pool_size: int) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, pool_size: int) -> Engine:
+def _postgresql(url: URL, pool_size: int, pool_timeout_s: float) -> Engine:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     options = (
         f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
         f" -c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_MS}"
     )
+    arguments = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "gconnect",
+        # A dead path is noticed within half a minute instead of the kernel's two hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=2,
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         pool_pre_ping=True,
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": options,
-            "application_name": "gconnect",
-            # A dead path is noticed within half a minute instead of the kernel's two hours.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
+            # Arguments would stand above the URL without a word: what the operator said there counts.
+            **{name: value for name, value in arguments.items() if name not in url.query},
+            # Of one that is given twice, the server takes the last.
+            "options": " ".join([options, *url.normalized_query.get("options", ())]),
         },
         # What was to be written stays out of error texts and logs.
         hide_parameters=True,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
@@ -19,8 +19,10 @@ T = TypeVar("T")
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
 
-# Connections cut, a server that restarts, a deadlock, a lock or a statement that took too long, a pool used up.
-PASSING = (OperationalError, InterfaceError, NoConnectionLeft)
+# Connections cut, a server that restarts, a deadlock, a lock or a statement that took too long, a pool used up;
+# and what the driver calls internal: a transaction ended for standing still, a server that is read-only until
+# another one has taken over.
+PASSING = (OperationalError, InterfaceError, InternalError, NoConnectionLeft)
 
 
 def persist(rt: Runtime, step: Callable[[Session], T]) -> T:

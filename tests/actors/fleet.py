@@ -106,13 +106,17 @@ class Fleet:
         samples = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 
-    def kill_workers(self, master: subprocess.Popen[bytes]) -> None:
-        """Let kill -9 meet every process that a master has started, and no other."""
+    def worker_pids(self, master: subprocess.Popen[bytes]) -> list[int]:
+        """Return every process that a master has started."""
         listing = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(master.pid)], capture_output=True, text=True, check=True
         )
-        for pid in listing.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
+        return sorted(int(pid) for pid in listing.stdout.split())
+
+    def kill_workers(self, master: subprocess.Popen[bytes]) -> None:
+        """Let kill -9 meet every process that a master has started, and no other."""
+        for pid in self.worker_pids(master):
+            os.kill(pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import dramatiq
 import pytest
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
-from actors import process
+from actors import process, scheduling
+from actors.broker import Queue
 from actors.retries import RetryTimes
 from actors.syncing import PUT_BACK_MS, carry_out
 from db.session import Database
@@ -19,10 +22,14 @@ from tests.world import World
 
 
 @pytest.fixture
-def process_without_database(naver: Simulator) -> Iterator[World]:
+def process_without_database(naver: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A process whose database refuses every connection, by a clock that does not wait."""
     world = World.at("postgresql+psycopg://nobody@127.0.0.1:1/nowhere", naver, FakeClock())
     process.use(world.rt)
+    # Whatever is sent goes nowhere: the broker of this process can be the one that RABBITMQ_URL names.
+    nowhere = StubBroker(middleware=[])
+    nowhere.declare_queue(Queue.SCHEDULER)
+    monkeypatch.setattr(scheduling.recover_between_ticks, "broker", nowhere)
     yield world
     process.close()
 
@@ -65,3 +72,20 @@ def test_only_a_failed_attempt_moves_the_time_of_the_next_one(naver: Simulator, 
         assert world.sync_log(sync.id).next_attempt_at == world.clock.now() + timedelta(minutes=1)
     finally:
         process.close()
+
+
+@pytest.mark.parametrize(
+    "tick", [scheduling.find_due_schedules, scheduling.recover_stalled_syncs, scheduling.prune_history]
+)
+def test_a_tick_without_a_database_is_let_go_in_a_line(
+    process_without_database: World, tick: dramatiq.Actor[[], None]
+) -> None:
+    with capture_logs() as logs:
+        tick()
+    (line,) = (each for each in logs if each["event"] != "database_away")
+    assert line == {
+        "event": "tick_let_go",
+        "log_level": "error",
+        "actor": tick.actor_name,
+        "kind": "OperationalError",
+    }

@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from sqlalchemy import update
@@ -15,6 +16,7 @@ from db.schedules import SyncSchedule
 from db.sync_logs import LIVE, State, SyncLog
 from db.tables import ALL_TABLES
 from services import schedules
+from services.auditing import audit
 from tests.actors.fleet import Fleet, wait_until
 from tests.simulator import Simulator
 from tests.world import World
@@ -33,6 +35,10 @@ def ended(world: World, count: int) -> bool:
 def lease_is_over(world: World, sync_id: int) -> bool:
     lease_until = world.sync_log(sync_id).lease_until
     return lease_until is not None and lease_until < world.rt.clock.now()
+
+
+def has_searched(world: World, times: int) -> bool:
+    return len(world.searches()) == times
 
 
 def test_thirty_due_sellers_are_each_synced_exactly_once(
@@ -160,6 +166,45 @@ def test_a_killed_worker_s_sync_goes_on_at_its_page(
     assert (sync.state, sync.deaths) == (State.SUCCEEDED, 1)
     assert world.searches() == [1, 2, 3, 4, 4, 5, 6]
     assert world.documents() == shop.catalogue.expected()
+
+
+def test_a_sync_that_has_killed_three_workers_has_failed_and_the_next_instant_is_met(
+    world: World, make_fleet: Callable[..., Fleet], naver: Simulator
+) -> None:
+    shop = world.shop(products=20, replenish=100)
+    # Each worker is killed while it waits for the answer.
+    shop.faults.add("silence", seconds=30)
+    all_fall_due(world)
+    fleet = make_fleet(
+        SYNC_LEASE_SECONDS="4",
+        NAVER_PAGE_TIMEOUT_SECONDS="3.5",
+        NAVER_READ_TIMEOUT_SECONDS="3.4",
+        NAVER_CONNECT_TIMEOUT_SECONDS="3",
+    )
+    for deaths in (1, 2, 3):
+        workers, ticker = fleet.workers(processes=1, threads=1), fleet.ticker()
+        wait_until(partial(has_searched, world, deaths), "a worker that takes the sync")
+        ticker.terminate()
+        fleet.kill_workers(workers)
+        assert workers.wait(60) == 1
+        wait_until(lambda: lease_is_over(world, 1), "the end of the lease")
+    shop.faults.clear()
+    fleet.workers(processes=1, threads=1)
+    ticker = fleet.ticker()
+    wait_until(lambda: ended(world, 1), "the end of the sync")
+    sync = world.sync_log(1)
+    assert (sync.state, sync.code, sync.deaths, sync.failures) == (State.FAILED, "worker_died", 3, 0)
+    assert [attempt.code for attempt in world.attempts(1)] == ["worker_died"] * 3
+    assert world.searches() == [1, 1, 1]
+    assert world.open_notifications() == [("worker_died", 1)]
+    assert audit(world.rt) == []
+    all_fall_due(world)
+    ticker.terminate()
+    fleet.ticker()
+    wait_until(lambda: ended(world, 2), "the next instant's sync")
+    assert [row.state for row in world.rows(SyncLog)] == [State.FAILED, State.SUCCEEDED]
+    assert world.documents() == shop.catalogue.expected()
+    assert audit(world.rt) == []
 
 
 def test_sigterm_ends_a_turn_at_the_page_and_loses_nothing(

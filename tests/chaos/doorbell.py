@@ -26,16 +26,18 @@ def send_ticks(url: str) -> None:
     _publish(url, [("scheduler", actor, ()) for actor in TICKS])
 
 
-def purge(url: str) -> None:
-    """Lose every message that waits, the delayed ones too."""
+def purge(url: str) -> int:
+    """Lose every message that waits, the delayed ones too; return how many did."""
+    lost = 0
     with _connection(url) as connection:
         for queue in QUEUES:
             for name in (queue, dq_name(queue)):
                 try:
-                    connection.channel().queue_purge(name)
+                    lost += connection.channel().queue_purge(name).method.message_count
                 except pika.exceptions.ChannelClosedByBroker:
                     # Nobody has declared it yet, so that there is nothing to lose.
                     continue
+    return lost
 
 
 def _publish(url: str, messages: Sequence[tuple[str, str, tuple[int, ...]]]) -> None:

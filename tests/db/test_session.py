@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from db.heartbeats import Heartbeat, beat, heartbeats, last_beat
@@ -96,3 +96,15 @@ def test_an_error_does_not_show_what_was_to_be_written(database: Database) -> No
     with pytest.raises(IntegrityError) as caught, database.transaction() as session:
         session.add_all(twice)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("database_backend", ["postgresql"])
+def test_what_the_database_s_url_says_stands_above_our_own_limits(migrated_database_url: str) -> None:
+    said = {"options": "-c lock_timeout=1234", "application_name": "shop"}
+    url = make_url(migrated_database_url).update_query_dict(said).render_as_string(hide_password=False)
+    database = Database.open(url)
+    with database.transaction() as session:
+        names = ("lock_timeout", "statement_timeout", "application_name")
+        shown = [session.scalar(text(f"SHOW {name}")) for name in names]
+    database.close()
+    assert shown == ["1234ms", "30s", "shop"]
