@@ -69,12 +69,13 @@ def _tick(session: Session, spread: timedelta, now: datetime) -> None:
 
 
 def _set_right(session: Session, spread: timedelta, now: datetime) -> int:
-    """Move next instants that a clock ahead has chosen back to the first one from *now* on; return how many."""
+    """Move next instants that a clock ahead has chosen back to the first one that had no sync; return how many."""
     moved = 0
     for schedule in schedules.later_than(session, now):
-        # An instant that is served already is passed over when it falls due.
         with suppress(cadence.CadenceError):
             first = next_run(schedule.seller_id, schedule.cron, schedule.zone, spread, now)
+            while first < schedule.next_run and sync_logs.is_served(session, schedule.seller_id, first):
+                first = next_run(schedule.seller_id, schedule.cron, schedule.zone, spread, first)
             moved += first < schedule.next_run
             schedule.next_run = min(first, schedule.next_run)
     return moved

@@ -340,15 +340,14 @@ class AnyOrder(RuleBasedStateMachine):
             (self.blocked.discard if row.blocked_code is None else self.blocked.add)(row.seller_id)
 
     def follow_the_clock(self, row: SyncSchedule) -> None:
-        """What a clock ahead has chosen is moved back once that is noticed; what is served already is passed over."""
-        expected = self.expected[row.seller_id]
-        if row.next_run < expected and self.stage.latest > self.clock.now() + MINUTE:
-            assert row.next_run == self.next_run(row.seller_id, self.clock.now())
-            expected = row.next_run
+        """What a clock ahead has chosen is moved back, once that is noticed, to the first instant without a sync."""
+        if row.next_run >= self.expected[row.seller_id] or self.stage.latest <= self.clock.now() + MINUTE:
+            return
         served = {sync.scheduled_for for sync in self.world.rows(SyncLog, seller_id=row.seller_id)}
-        while row.next_run > expected and expected in served:
-            expected = self.next_run(row.seller_id, expected)
-        self.expected[row.seller_id] = expected
+        first = self.next_run(row.seller_id, self.clock.now())
+        while first in served:
+            first = self.next_run(row.seller_id, first)
+        self.expected[row.seller_id] = first
 
     def teardown(self) -> None:
         if not hasattr(self, "stage"):
