@@ -9,12 +9,13 @@ from functools import wraps
 import dramatiq
 import structlog
 from periodiq import cron
+from sqlalchemy.exc import SQLAlchemyError
 
 from actors import process
 from actors.broker import TICK_MAX_AGE_S, Queue
 from actors.syncing import QUEUE_IS_AWAY, send
 from services import recovery, retention, schedules
-from services.persistence import PASSING
+from services.persistence import passes_by_itself
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,9 @@ def let_go(tick: Tick) -> Tick:
     def tick_or_let_go() -> None:
         try:
             tick()
-        except PASSING as trouble:
+        except SQLAlchemyError as trouble:
+            if not passes_by_itself(trouble):
+                raise
             log.error("tick_let_go", actor=tick.__name__, kind=type(trouble).__name__)  # noqa: TRY400
 
     return tick_or_let_go

@@ -188,6 +188,8 @@ def _send_unsent(rt: Runtime) -> None:
     # The queue was empty when this process began: whatever was sent before is lost.
     began, in_trouble = rt.clock.now(), False
     while not rt.stopping.wait(LOOK_S):
+        # A clock that has been set back since would let every message look lost.
+        began = min(began, rt.clock.now())
         try:
             send(recovery.unsent_calls(rt, sent_before=began))
             in_trouble = False

@@ -59,9 +59,9 @@ def resolve_incidents(session: Session, opened_before: datetime, now: datetime) 
     return bool(ended)
 
 
-def sellers_that_tried(session: Session, since: datetime, code: str) -> tuple[int, int]:
+def sellers_that_tried(session: Session, since: datetime, code: str) -> tuple[list[int], int]:
     """
-    Return how many sellers have had their newest attempt end with *code* since then, and how many have tried at all.
+    Return which sellers have had their newest attempt end with *code* since then, and how many have tried at all.
 
     A sync that is at work and has read a page counts as tried: what works only takes longer than what fails.
     """
@@ -79,16 +79,19 @@ def sellers_that_tried(session: Session, since: datetime, code: str) -> tuple[in
     newest = select(ended.c.seller_id, (ended.c.code == code).label("failed")).where(ended.c.nth == 1)
     failed = {seller_id: bool(has_failed) for seller_id, has_failed in session.execute(newest)}
     works = session.scalars(select(SyncLog.seller_id).where(SyncLog.state == State.RUNNING, SyncLog.next_page > 1))
-    return sum(failed.values()), len(failed.keys() | set(works))
+    return [seller_id for seller_id, has_failed in failed.items() if has_failed], len(failed.keys() | set(works))
 
 
-def has_probe(session: Session, since: datetime, failed_after: datetime) -> bool:
+def has_probe(session: Session, since: datetime, codes: Sequence[str], failed_after: datetime) -> bool:
     """
-    Return whether a sync that was opened since then is about to show whether all is well.
+    Return whether a sync that was opened since then is about to show whether all is well, or has just shown that not.
 
-    One that waits for its next attempt does not: the last one that failed after *failed_after* has just shown it.
+    The latter is one that failed with one of *codes* after *failed_after*, and now waits or has ended. One that
+    waits for a cause of its own says nothing.
     """
     at_work = SyncLog.state.in_((State.QUEUED, State.RUNNING))
-    has_failed = exists().where(SyncAttempt.sync_id == SyncLog.id, SyncAttempt.ended_at > failed_after)
-    probes = or_(at_work, (SyncLog.state == State.WAITING) & has_failed)
-    return session.scalar(select(SyncLog.id).where(probes, SyncLog.created_at >= since).limit(1)) is not None
+    has_failed = exists().where(
+        SyncAttempt.sync_id == SyncLog.id, SyncAttempt.ended_at > failed_after, SyncAttempt.code.in_(codes)
+    )
+    probe = select(SyncLog.id).where(or_(at_work, has_failed), SyncLog.created_at >= since).limit(1)
+    return session.scalar(probe) is not None

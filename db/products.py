@@ -164,7 +164,7 @@ def count_by_seller(session: Session) -> dict[int, int]:
 
 
 def held_products(session: Session, seller_id: int) -> Sequence[Product]:
-    """Return the products whose removal waits for confirmation, by number."""
+    """Return the products whose removal waits for the next pass or for a person, by number."""
     return session.scalars(
         select(Product)
         .where(Product.seller_id == seller_id, Product.held_at.is_not(None), Product.removed_at.is_(None))

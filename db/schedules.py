@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_, exists, func, select, update
@@ -79,6 +79,16 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[SyncSchedule]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+
+
+def forget_auth_failures(session: Session, seller_ids: Collection[int]) -> None:
+    """Count the authentication failures of these sellers anew; a block that stands is left as it is."""
+    session.execute(
+        update(SyncSchedule)
+        .where(SyncSchedule.seller_id.in_(seller_ids), SyncSchedule.blocked_code.is_(None))
+        .values(auth_failures=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def later_than(session: Session, now: datetime) -> Sequence[SyncSchedule]:

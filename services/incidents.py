@@ -19,6 +19,7 @@ from services.cadence import phase
 from services.errors import (
     AccessDenied,
     CallIpNotAllowed,
+    ClockSkewed,
     GConnectError,
     GiveUp,
     NaverMaintenance,
@@ -30,7 +31,10 @@ from services.notifications import close, raise_once
 
 log = structlog.get_logger(__name__)
 
-PLATFORM = (NaverUnavailable, NaverMaintenance, NaverTimeout, NaverUnreachable, CallIpNotAllowed, AccessDenied)
+PLATFORM = (
+    *(NaverUnavailable, NaverMaintenance, NaverTimeout, NaverUnreachable),
+    *(CallIpNotAllowed, AccessDenied, ClockSkewed),
+)
 """Errors that can be everybody's; all others are one seller's own."""
 
 WINDOW = timedelta(minutes=5)
@@ -47,10 +51,13 @@ def note_failure(session: Session, error: GConnectError, now: datetime) -> None:
     """Open an incident where this failure shows that most sellers who tried lately share its cause."""
     if not isinstance(error, PLATFORM):
         return
-    failed, tried = incidents.sellers_that_tried(session, now - WINDOW, error.code)
+    sellers, tried = incidents.sellers_that_tried(session, now - WINDOW, error.code)
+    failed = len(sellers)
     if failed < FEWEST or 2 * failed <= tried or not incidents.open_incident(session, error.code, failed, now):
         return
     log.error("incident_opened", code=error.code, sellers=failed, of=tried)
+    # What all share says nothing about their keys.
+    schedules.forget_auth_failures(session, sellers)
     # What was told of single sellers for this cause is told by the incident from now on.
     notifications.resolve_all(session, Topic.SYNC, error.code, now)
     raise_once(
@@ -74,7 +81,7 @@ def room_for(session: Session, room: int, now: datetime) -> int:
     standing = incidents.open_incidents(session)
     if not standing:
         return room
-    if incidents.has_probe(session, standing[0].opened_at, now - WINDOW):
+    if incidents.has_probe(session, standing[0].opened_at, [each.code for each in standing], now - WINDOW):
         return 0
     return min(room, 1)
 

@@ -29,7 +29,7 @@ from services.naver.records import content_hash
 from services.schedules import OVERDUE_AFTER
 
 RECOVERED_WITHIN = timedelta(minutes=3)
-"""Recovery looks every minute; a busy worker may let one of its ticks lapse."""
+"""Recovery looks twice a minute; a busy worker may let one of its ticks lapse."""
 
 FULL_AT_MOST = timedelta(hours=4)
 """So long a fleet without a free place excuses what waits; beyond it, SCHEDULER_MAX_CONCURRENT is too small."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
@@ -19,10 +19,19 @@ T = TypeVar("T")
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
 
-# Connections cut, a server that restarts, a deadlock, a lock or a statement that took too long, a pool used up;
-# and what the driver calls internal: a transaction ended for standing still, a server that is read-only until
-# another one has taken over.
-PASSING = (OperationalError, InterfaceError, InternalError, NoConnectionLeft)
+# Connections cut, a server that restarts, a deadlock, a lock or a statement that took too long, a pool used up.
+PASSING = (OperationalError, InterfaceError, NoConnectionLeft)
+
+# What the driver calls internal, beside real defects: a server that is read-only until another one has taken over,
+# and a transaction that it ended for standing still.
+PASSING_SQLSTATES = frozenset({"25006", "25P03"})
+
+
+def passes_by_itself(trouble: Exception) -> bool:
+    """Return whether trouble with the database is such that the same step may well succeed a moment later."""
+    if isinstance(trouble, InternalError):
+        return getattr(trouble.orig, "sqlstate", None) in PASSING_SQLSTATES
+    return isinstance(trouble, PASSING)
 
 
 def persist(rt: Runtime, step: Callable[[Session], T]) -> T:
@@ -38,8 +47,8 @@ def persist(rt: Runtime, step: Callable[[Session], T]) -> T:
         try:
             with rt.database.transaction() as session:
                 return step(session)
-        except PASSING as trouble:
-            if rt.clock.monotonic() + pause > end:
+        except SQLAlchemyError as trouble:
+            if not passes_by_itself(trouble) or rt.clock.monotonic() + pause > end:
                 raise
             log.warning("database_away", kind=type(trouble).__name__, cause=type(trouble.__cause__).__name__)
         # Jitter, so that not all threads knock at the same moment.

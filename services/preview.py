@@ -50,7 +50,7 @@ def preview_sync(rt: Runtime, seller_id: int) -> Preview:
     if found.verdict.code is None:
         with rt.database.transaction() as session:
             present = products.present_products(session, seller_id)
-        gone = gone_by_number(naver, catalogue.worth_asking(present, seen), before_each=lambda: None)
+        gone = gone_by_number(naver, catalogue.worth_asking(present, seen), go_on=lambda: True)
         removals = catalogue.vanished(present, seen, gone)
         with rt.database.transaction() as session:
             names = products.names(session, seller_id, removals.remove | removals.hold)

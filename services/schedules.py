@@ -62,8 +62,8 @@ def open_due_syncs(rt: Runtime) -> list[Call]:
 
 
 def _tick(session: Session, spread: timedelta, now: datetime) -> None:
-    if clock_steps.was_ahead(session, now):
-        moved = _set_right(session, spread, now)
+    # The syncs that such a clock opened show it for as long as they are among the newest.
+    if clock_steps.was_ahead(session, now) and (moved := _set_right(session, spread, now)):
         log.warning("clock_was_ahead", schedules=moved)
     heartbeats.beat(session, "find_due_schedules", now)
 

@@ -166,14 +166,22 @@ def _walk(rt: Runtime, job: _Job) -> bool:
         at_end = is_last(number, total) or has_nothing
         number += 1
     missed = persist(rt, lambda session: outcomes.to_be_asked_for(session, walk))
-    gone = gone_by_number(naver, missed, before_each=lambda: persist(rt, partial(_renew, rt, walk)))
+    gone = gone_by_number(naver, missed, go_on=partial(_may_ask, rt, walk))
     outcomes.finish(rt, walk, job.seller_name, gone)
     return True
 
 
-def _renew(rt: Runtime, walk: Pass, session: Session) -> None:
-    if not sync_leases.write_as(session, walk.holder, lease_until=rt.clock.now() + rt.settings.lease):
+def _may_ask(rt: Runtime, walk: Pass) -> bool:
+    """Renew the lease for one more question; return False where the process is to stop."""
+
+    def renew(session: Session) -> bool:
+        return sync_leases.write_as(session, walk.holder, lease_until=rt.clock.now() + rt.settings.lease)
+
+    if rt.stopping.is_set():
+        return False
+    if not persist(rt, renew):
         raise LeaseLost(walk.holder)
+    return True
 
 
 def _where_it_stands(session: Session, job: _Job) -> tuple[dict[int, bytes], SyncPage | None]:
@@ -211,7 +219,7 @@ def _yield_turn(rt: Runtime, holder: Holder, page: int, *, has_read: bool) -> No
             raise LeaseLost(holder)
         began = sync_attempts.end_attempt(session, holder, now)
         if has_read:
-            # The end of a large catalogue may be an hour away; a whole turn of pages says enough about Naver.
+            # The end of a large catalogue may be an hour away; pages that were read say enough about Naver.
             incidents.note_success(session, began, rt.settings.spread, now)
 
     persist(rt, give_back)

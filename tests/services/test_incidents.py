@@ -10,8 +10,9 @@ from db.incidents import Incident
 from db.notifications import Notification
 from db.schedules import SyncSchedule
 from db.sellers import Seller
+from db.sync_attempts import SyncAttempt
 from db.sync_logs import State, SyncLog
-from services import schedules
+from services import recovery, schedules
 from services.diagnosis import examine
 from services.explaining import explanation, facts_of
 from services.texts import Sentence
@@ -69,8 +70,71 @@ def test_while_it_lasts_one_seller_probes_and_the_others_are_held(world: World) 
     (probe,) = all_fall_due(world)
     assert schedules.open_due_syncs(world.rt) == []
     world.run(probe)
-    # It failed like the others, so another one may try.
+    assert schedules.open_due_syncs(world.rt) == []
+    # It failed like the others, so after a while another one may try.
+    world.clock.advance(timedelta(minutes=5, seconds=1))
     assert len(schedules.open_due_syncs(world.rt)) == 1
+
+
+def test_places_that_probes_give_back_at_once_do_not_use_up_the_fleet(make_world: Callable[..., World]) -> None:
+    world = make_world(max_concurrent=2)
+    open_shops(world)
+    shops = [*SHOPS, *(f"또 다른 가게 {number}" for number in range(4))]
+    for name in shops[len(SHOPS) :]:
+        world.shop(name, products=5)
+    for name in shops:
+        world.naver.seller(name).faults.add("ip_not_allowed")
+    world.clock.advance(timedelta(minutes=15))
+    todo = all_fall_due(world)
+    recovery.note_sent(world.rt, todo)
+    while todo:
+        freed = [call.sync_id for call in world.turn(todo.pop()).calls]
+        recovery.note_sent(world.rt, freed)
+        todo += freed
+    assert [row.code for row in world.rows(Incident)] == ["call_ip_not_allowed"]
+    # Five showed it, before which places were given to others; none of the rest was opened to fail as well.
+    assert len(world.rows(SyncAttempt)) < len(shops)
+    assert sum(row.next_run <= world.clock.now() for row in world.rows(SyncSchedule)) == len(shops) - len(
+        world.rows(SyncAttempt)
+    )
+
+
+def test_a_wrong_clock_is_one_incident(world: World) -> None:
+    open_shops(world)
+    for name in SHOPS:
+        world.naver.seller(name).faults.add("token_bad_request", field="timestamp")
+    for sync_id in all_fall_due(world):
+        world.run(sync_id)
+    assert [row.code for row in world.rows(Incident)] == ["clock_skewed"]
+    assert world.open_notifications() == [("platform_incident", 1)]
+
+
+def test_a_refusal_that_all_share_and_that_comes_again_blocks_nobody_either(world: World) -> None:
+    open_shops(world)
+    for _ in range(3):
+        all_fail(world, "authn_401")
+        world.clock.advance(timedelta(seconds=1))
+        for name in SHOPS:
+            world.naver.seller(name).faults.clear()
+        # One that was not refused ends it; the others have not succeeded by the next time.
+        assert world.sync(SHOPS[7]).state == State.SUCCEEDED
+    assert not any(row.blocked_code for row in world.rows(SyncSchedule))
+    assert len(world.rows(Incident)) == 3
+
+
+def test_an_attempt_of_a_clock_that_was_ahead_counts_as_one_of_now(world: World) -> None:
+    open_shops(world)
+    all_fail(world, "ip_not_allowed")
+    world.clock.advance(timedelta(seconds=1))
+    for name in SHOPS:
+        world.naver.seller(name).faults.clear()
+    assert world.sync(SHOPS[0]).state == State.SUCCEEDED
+    world.clock.set_wall(world.clock.now() - timedelta(hours=1))
+    recovery.recover(world.rt)
+    world.clock.advance(timedelta(minutes=6))
+    world.naver.seller(SHOPS[1]).faults.add("ip_not_allowed")
+    world.sync(SHOPS[1])
+    assert [row.resolved_at is not None for row in world.rows(Incident)] == [True]
 
 
 def test_the_first_sync_that_works_ends_it_and_the_others_follow_spread_out(world: World) -> None:
@@ -105,8 +169,10 @@ def test_a_success_that_began_before_it_does_not_end_it(world: World) -> None:
     assert [row.resolved_at for row in world.rows(Incident)] == [None]
 
 
-@pytest.mark.parametrize("own", ["null_contents", "maintenance"])
-def test_a_probe_that_waits_for_its_next_attempt_holds_up_the_others_for_minutes_only(world: World, own: str) -> None:
+@pytest.mark.parametrize(("own", "held"), [("null_contents", 0), ("maintenance", 1)])
+def test_a_probe_that_waits_holds_up_the_others_for_minutes_and_only_for_the_incident_s_cause(
+    world: World, own: str, held: bool
+) -> None:
     open_shops(world)
     all_fail(world)
     while world.live():
@@ -118,9 +184,10 @@ def test_a_probe_that_waits_for_its_next_attempt_holds_up_the_others_for_minutes
     shop.faults.clear()
     shop.faults.add(own)
     assert world.run(probe).state == State.WAITING
-    assert schedules.open_due_syncs(world.rt) == []
-    world.clock.advance(timedelta(minutes=5, seconds=1))
-    assert len(schedules.open_due_syncs(world.rt)) == 1
+    assert len(schedules.open_due_syncs(world.rt)) == (not held)
+    if held:
+        world.clock.advance(timedelta(minutes=5, seconds=1))
+        assert len(schedules.open_due_syncs(world.rt)) == 1
     assert world.sync_log(probe).state == State.WAITING
 
 

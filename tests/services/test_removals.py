@@ -1,11 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
+
+import pytest
 
 from db.products import Product
 from db.sync_logs import State
 from services import removals
+from services.errors import AccessDenied, GConnectError, QuotaExhausted, StoreUnavailable
+from services.naver.client import NaverSession
+from services.naver.products import Item, Page, Rejected
 from tests.world import World
 
 
@@ -71,6 +78,55 @@ def test_where_naver_fails_when_asked_by_number_the_pass_is_proven_all_the_same(
     after_search(world, 1, lambda: shop.faults.add("internal"))
     sync = world.sync()
     assert (sync.state, sync.failures, sync.removed, sync.held) == (State.SUCCEEDED, 0, 0, 3)
+
+
+@dataclass
+class Answering:
+    """A session that answers every question by number with one page."""
+
+    page: Page | GConnectError
+
+    def find(self, product_nos: Sequence[int]) -> Page:
+        if isinstance(self.page, GConnectError):
+            raise self.page
+        return self.page
+
+
+def page_of(*numbers: int, total: int | None = None, rejected: int | None = None) -> Page:
+    items = tuple(Item(number, {"channelProducts": [{"statusType": "SALE"}]}, b"") for number in numbers)
+    bad = () if rejected is None else (Rejected(0, None, "not_object", None, b""),)
+    return Page(1, len(items) + len(bad) if total is None else total, items, bad, 0, b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "gone"),
+    [
+        (page_of(), {1, 2, 3}),
+        (page_of(2), {1, 3}),
+        (page_of(7, 8, 9), set()),
+        (page_of(2, 7), set()),
+        (page_of(total=3), set()),
+        (page_of(2, rejected=0), set()),
+        (StoreUnavailable(reason="RESOURCE_NOT_AVAILABLE"), set()),
+        (AccessDenied(), set()),
+        (QuotaExhausted(), set()),
+    ],
+)
+def test_only_the_answer_to_what_was_asked_shows_that_a_product_is_gone(
+    answer: Page | GConnectError, gone: set[int]
+) -> None:
+    naver = cast(NaverSession, Answering(answer))
+    assert removals.gone_by_number(naver, [3, 1, 2], go_on=lambda: True) == gone
+    assert removals.gone_by_number(naver, [3, 1, 2], go_on=lambda: False) == set()
+
+
+def test_a_worker_that_is_to_stop_asks_nothing_more(world: World) -> None:
+    shrink(world, gone=3)
+    before = len(world.searches())
+    after_search(world, 1, world.rt.stopping.set)
+    sync = world.sync()
+    assert (sync.state, sync.removed, sync.held) == (State.SUCCEEDED, 0, 3)
+    assert len(world.searches()) == before + 1
 
 
 def test_a_product_that_naver_shows_as_deleted_when_asked_for_is_gone(world: World) -> None:
