@@ -461,7 +461,7 @@ def test_whatever_happens_in_any_order_nothing_is_lost_or_doubled(sqlite_templat
         copy_sqlite(sqlite_template, path)
         return sqlite_url(path)
 
-    walk(make_url, examples=18, steps=30)
+    walk(make_url, examples=14, steps=30)
 
 
 @pytest.mark.usefixtures("quiet")
@@ -475,7 +475,7 @@ def test_the_same_on_postgresql(postgresql: Databases, postgresql_template: str)
         return urls[0]
 
     try:
-        walk(make_url, examples=4, steps=30)
+        walk(make_url, examples=3, steps=30)
     finally:
         while urls:
             postgresql.drop(urls.pop())

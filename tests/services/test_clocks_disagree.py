@@ -44,13 +44,18 @@ def other(request: pytest.FixtureRequest, world: World, naver: Simulator) -> Ite
 
 def test_each_instant_gives_one_sync_whoever_looks_first(world: World, other: World) -> None:
     world.shop()
-    instants = 0
-    for minute in range(12 * 60):
-        world.clock.advance(MINUTE)
-        for host in (world, other) if minute % 2 else (other, world):
+    first = world.schedule().next_run
+    # Around each of three instants, as the clocks show it one after the other; who looks first changes.
+    looks = [
+        first + instant * timedelta(hours=4) + timedelta(seconds=seconds)
+        for instant in range(3)
+        for seconds in (-31, -1, 0, 1, 29, 31, 61)
+    ]
+    for number, moment in enumerate(looks):
+        world.clock.set_wall(moment)
+        for host in (world, other) if number % 2 else (other, world):
             for call in (*schedules.open_due_syncs(host.rt), *recovery.recover(host.rt)):
-                instants += 1
-                assert (other if instants % 2 else world).run(call.sync_id).state == State.SUCCEEDED
+                assert (other if call.sync_id % 2 else world).run(call.sync_id).state == State.SUCCEEDED
     rows = world.rows(SyncLog)
     assert [(row.state, row.tries) for row in rows] == [(State.SUCCEEDED, 1)] * 3
     assert len({row.scheduled_for for row in rows}) == 3

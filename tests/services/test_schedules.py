@@ -292,7 +292,7 @@ def work_in_saturation(world: World, calls: list[Call], rounds: int, *, always_d
 
     def tick() -> None:
         # In mid-sync: with the only place taken, neither finds room.
-        world.clock.advance(timedelta(seconds=20))
+        world.clock.advance(timedelta(seconds=40))
         assert recovery.recover(world.rt) == schedules.open_due_syncs(world.rt) == []
 
     while calls and len(order) < rounds:
@@ -328,7 +328,7 @@ def first_call(world: World) -> list[Call]:
 def test_with_every_place_always_taken_a_long_sync_goes_on_all_the_same(full: World) -> None:
     full.shop("큰 가게", products=3000)
     long, _ = schedules.request_sync(full.rt, full.id_of("큰 가게"))
-    order = work_in_saturation(full, [long], 40, always_due=SMALL)
+    order = work_in_saturation(full, [long], 30, always_due=SMALL)
     assert full.sync_log(long.sync_id).state == State.SUCCEEDED
     assert {full.id_of(name) for name in SMALL} < set(order)
 
@@ -337,7 +337,7 @@ def test_with_every_place_always_taken_a_lost_message_is_found(full: World) -> N
     full.shop("잃은 가게", products=5)
     lost, _ = schedules.request_sync(full.rt, full.id_of("잃은 가게"))
     recovery.note_sent(full.rt, [lost.sync_id])
-    work_in_saturation(full, first_call(full), 40, always_due=SMALL)
+    work_in_saturation(full, first_call(full), 24, always_due=SMALL)
     assert full.sync_log(lost.sync_id).state == State.SUCCEEDED
 
 
@@ -345,12 +345,12 @@ def test_with_every_place_always_taken_a_lost_retry_is_found(full: World) -> Non
     full.shop("잃은 가게", products=5).faults.add("maintenance", times=1)
     lost = full.sync("잃은 가게")
     recovery.note_sent(full.rt, [lost.id])
-    work_in_saturation(full, first_call(full), 80, always_due=SMALL)
+    work_in_saturation(full, first_call(full), 34, always_due=SMALL)
     assert full.sync_log(lost.id).state == State.SUCCEEDED
 
 
 def test_with_every_place_always_taken_turns_come_in_the_order_of_waiting(full: World) -> None:
-    order = work_in_saturation(full, first_call(full), 31, always_due=SMALL)
+    order = work_in_saturation(full, first_call(full), 13, always_due=SMALL)
     assert all(len(set(three)) == 3 for three in zip(order[1:], order[2:], order[3:], strict=False))
 
 
