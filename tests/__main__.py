@@ -26,14 +26,14 @@ PYTEST = [
     "-m",
     "pytest",
     "-n",
-    "4",
+    "3",
     "--dist",
     "worksteal",
     "--cov",
     "--cov-report=term-missing:skip-covered",
     "--cov-fail-under=95",
 ]
-"""Four workers for two cores: many tests wait. Stealing work: one of them is busy with chaos for minutes."""
+"""Three workers for two cores: many tests wait. Stealing work: one of them is busy with chaos for minutes."""
 
 
 def main(arguments: list[str]) -> int:

@@ -38,7 +38,7 @@ WORKERS = 6
 CAP = 4
 EVERY = timedelta(minutes=5)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-UP = timedelta(hours=13)
+UP = timedelta(hours=9)
 SECRET = "$2a$04$abcdefghijklmnopqrstuu"
 
 
