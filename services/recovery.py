@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session
 
-from db import clock_steps, heartbeats, sync_logs
+from db import clock_steps, heartbeats, sync_logs, sync_messages
 from db.session import lock_claims
 from db.sync_logs import State, SyncLog
 from services import incidents, outcomes
@@ -45,12 +45,12 @@ def _recover(session: Session, rt: Runtime, now: datetime) -> list[Call]:
     room = _room(rt, session)
     resend_before = now - rt.settings.recovery_resend
     stalled = []
-    for sync in sync_logs.stalled(session, now, resend_before, LIMIT):
+    for sync in sync_messages.stalled(session, now, resend_before, LIMIT):
         if sync.deaths + 1 >= MAX_DEATHS:
             _bury(session, rt, sync, now)
         else:
             stalled.append(sync)
-    silent = sync_logs.without_message(session, room, sent_before=resend_before, due_before=now - OVERDUE_AFTER)
+    silent = sync_messages.without_message(session, room, sent_before=resend_before, due_before=now - OVERDUE_AFTER)
     if stalled or silent:
         overdue = sum(sync.state == State.WAITING for sync in silent)
         log.info("syncs_recovered", stalled=len(stalled), overdue=overdue, unsent=len(silent) - overdue)
@@ -74,7 +74,7 @@ def unsent_calls(rt: Runtime, *, sent_before: datetime | None = None) -> list[Ca
     queue that held it came to its end.
     """
     with rt.database.transaction() as session:
-        silent = sync_logs.without_message(session, _room(rt, session), sent_before=sent_before)
+        silent = sync_messages.without_message(session, _room(rt, session), sent_before=sent_before)
         return [Call(sync.id, sync.urgent) for sync in silent]
 
 
@@ -89,16 +89,16 @@ def _room(rt: Runtime, session: Session) -> int:
 
 def note_sent(rt: Runtime, sync_ids: Sequence[int]) -> None:
     """Write down that the queue has a message for each of these."""
-    persist(rt, lambda session: sync_logs.mark_sent(session, sync_ids, rt.clock.now()))
+    persist(rt, lambda session: sync_messages.mark_sent(session, sync_ids, rt.clock.now()))
 
 
 def note_unsent(rt: Runtime, sync_ids: Sequence[int]) -> None:
     """Write down that the queue would not have these: they are sent again by the next recovery."""
-    persist(rt, lambda session: sync_logs.mark_unsent(session, sync_ids))
+    persist(rt, lambda session: sync_messages.mark_unsent(session, sync_ids))
 
 
 def note_retry(rt: Runtime, sync_id: int, delay: timedelta) -> datetime:
     """Write down, and return, when the queue will bring a sync back that it has just taken for a retry."""
     at = rt.clock.now() + delay
-    persist(rt, lambda session: sync_logs.set_next_attempt(session, sync_id, at))
+    persist(rt, lambda session: sync_messages.set_next_attempt(session, sync_id, at))
     return at

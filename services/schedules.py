@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.orm import Session
 
-from db import clock_steps, heartbeats, schedules, sync_logs
+from db import clock_steps, heartbeats, schedules, sync_logs, sync_messages
 from db.notifications import Topic
 from db.schedules import SyncSchedule
 from db.sellers import Seller
@@ -156,7 +156,7 @@ def refill(rt: Runtime) -> list[Call]:
         if free <= 0:
             return []
         # Lost ones too: with every place taken again at once, recovery would never find room for them.
-        silent = sync_logs.without_message(
+        silent = sync_messages.without_message(
             session, free, sent_before=now - rt.settings.recovery_resend, due_before=now - OVERDUE_AFTER
         )
         due = _due(session, now, free) if rt.settings.scheduler_enabled else []
